@@ -1,0 +1,3 @@
+//! The `peregrine` binary.
+
+fn main() {}
