@@ -1,1 +1,4 @@
-//! Placeholder.
+//! The daemon behind the `peregrine` binary: configuration, the operator's interface, and the
+//! runtime that moves bytes and time between sockets, the kernel and the pure crates.
+
+pub mod config;

@@ -1,0 +1,461 @@
+//! The validated configuration: what the runtime works from.
+//!
+//! Every default is applied and every reference resolved, so that nothing here needs a second
+//! look: no unset values, no names of things that do not exist. Built only by [`super::load`].
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+/// What the process is: decides a few defaults.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// A container host: originates its containers' routes and programs the kernel.
+    Agent,
+    /// A route reflector: internal neighbours are clients, the kernel is left alone.
+    Reflector,
+}
+
+/// One complete, valid configuration.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Config {
+    /// Which of the two daemons this is for.
+    pub mode: Mode,
+    /// Who this speaker is.
+    pub node: Node,
+    /// Where operators reach it.
+    pub api: Api,
+    /// The configured peers, sorted by address.
+    pub neighbors: Vec<Neighbor>,
+    /// Every policy, in the order of the file.
+    pub policies: Vec<PolicyModel>,
+    /// What this speaker announces of its own.
+    pub originate: Originate,
+    /// How routes reach the kernel.
+    pub fib: Fib,
+    /// Choices of the decision process.
+    pub decision: Decision,
+    /// Coming back after a stop.
+    pub restart: Restart,
+    /// Route reflection.
+    pub reflector: Reflector,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+/// The speaker's identity (`[node]`).
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Node {
+    /// The node's name, for people.
+    pub name: String,
+    /// The autonomous system; never 0 nor 23456.
+    pub asn: u32,
+    /// The BGP identifier; never 0.0.0.0.
+    pub router_id: Ipv4Addr,
+    /// Where connections are accepted; empty means that this speaker only dials.
+    pub listen: Vec<SocketAddr>,
+}
+
+/// The operator's interface (`[api]`).
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Api {
+    /// Path of the Unix socket.
+    pub socket: PathBuf,
+}
+
+/// One peer (`[[neighbor]]`).
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Neighbor {
+    /// Unique name; the address as text unless set.
+    pub name: String,
+    /// Unique address: the key of the peer everywhere.
+    pub address: IpAddr,
+    /// What the session is made of; changing any of it means another session.
+    pub session: SessionIdentity,
+    /// Timers; a change takes effect without losing the session.
+    pub timers: Timers,
+    /// Routes in: the policies run on what the peer sends.
+    pub import: Chain,
+    /// Routes out: the policies run on what the peer is sent.
+    pub export: Chain,
+    /// The next hop written into what is sent.
+    pub next_hop: NextHop,
+    /// How often the own AS number may appear in a received AS path.
+    pub allow_own_asn: u8,
+    /// Kept down on purpose.
+    pub shutdown: bool,
+}
+
+/// The part of a neighbour that cannot change under an established session.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SessionIdentity {
+    /// Which AS the peer must be of.
+    pub asn: PeerAsn,
+    /// The AS number shown to the peer; the node's unless set.
+    pub local_asn: u32,
+    /// TCP port dialled.
+    pub port: u16,
+    /// Accept connections only, never dial.
+    pub passive: bool,
+    /// Address to dial from and to be dialled at; `None` leaves it to the kernel.
+    pub local_address: Option<IpAddr>,
+    /// How far away the peer may be.
+    pub reach: Reach,
+    /// TCP MD5 key.
+    pub password: Option<Password>,
+    /// Families offered, sorted, never empty.
+    pub families: Vec<FamilyName>,
+    /// This peer is a client of our reflection (RFC 4456); never with an external peer.
+    pub route_reflector_client: bool,
+    /// Graceful restart as offered to this peer (RFC 4724).
+    pub graceful_restart: GracefulRestart,
+    /// Offer messages of up to 65535 octets (RFC 8654).
+    pub extended_messages: bool,
+}
+
+/// What is demanded of the AS number in the peer's OPEN.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PeerAsn {
+    /// This one.
+    Exactly(u32),
+    /// Ours.
+    Internal,
+    /// Any but ours.
+    External,
+}
+
+/// Internal or external peering.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PeerType {
+    /// Same AS on both sides.
+    Internal,
+    /// Another AS.
+    External,
+}
+
+impl SessionIdentity {
+    /// Internal when the peer must be of the AS we show it.
+    pub fn peer_type(&self) -> PeerType {
+        match self.asn {
+            PeerAsn::Internal => PeerType::Internal,
+            PeerAsn::Exactly(asn) if asn == self.local_asn => PeerType::Internal,
+            PeerAsn::Exactly(_) | PeerAsn::External => PeerType::External,
+        }
+    }
+}
+
+/// Distance to the peer, as socket options.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reach {
+    /// External default: on a connected network, packets leave with TTL 1.
+    Connected,
+    /// Packets leave with this TTL; internal default 255.
+    Multihop(u8),
+    /// Packets leave with TTL 255 and must arrive from at most this many hops away (RFC 5082).
+    TtlSecurity(u8),
+}
+
+/// A TCP MD5 key: 1 to 80 octets, never printed.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Password(String);
+
+impl Password {
+    /// Longest key the kernel takes (TCP_MD5SIG_MAXKEYLEN).
+    pub const MAX: usize = 80;
+
+    /// `None` when empty or longer than [`Password::MAX`] octets.
+    pub fn new(secret: impl Into<String>) -> Option<Self> {
+        let secret = secret.into();
+        (1..=Self::MAX).contains(&secret.len()).then_some(Self(secret))
+    }
+
+    /// The key itself, for the socket option.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+impl Serialize for Password {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("***")
+    }
+}
+
+/// An address family this release speaks.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FamilyName {
+    /// AFI 1, SAFI 1.
+    Ipv4Unicast,
+    /// AFI 2, SAFI 1.
+    Ipv6Unicast,
+}
+
+/// Graceful restart towards one peer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GracefulRestart {
+    /// The capability is not sent.
+    Off,
+    /// The peer's routes are kept while it restarts, ours are not asked to be.
+    HelperOnly,
+    /// Both sides.
+    Full {
+        /// Restart Time of the capability, whole seconds up to 4095.
+        restart_time: Duration,
+    },
+}
+
+/// Session timers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Timers {
+    /// Offered hold time in whole seconds: 0, or at least 3 (RFC 4271 §4.2). From the next session on.
+    pub hold: Duration,
+    /// Between KEEPALIVEs; zero only when `hold` is zero. From the next session on.
+    pub keepalive: Duration,
+    /// Between attempts to connect.
+    pub connect_retry: Duration,
+    /// First pause after a session was lost; doubles up to `idle_hold_max`.
+    pub idle_hold: Duration,
+    /// Longest such pause.
+    pub idle_hold_max: Duration,
+}
+
+/// How the next hop of sent routes is chosen.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NextHop {
+    /// As RFC 4271 §5.1.3 says.
+    Auto,
+    /// Always our own address.
+    SelfAddress,
+    /// Never changed.
+    Keep,
+}
+
+/// Policies in the order they are run; what falls off the end is rejected.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Chain(pub Vec<PolicyRef>);
+
+/// One link of a [`Chain`].
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyRef {
+    /// Everything passes.
+    Accept,
+    /// Nothing passes.
+    Reject,
+    /// A [`PolicyModel`] of this name, which exists.
+    Named(String),
+}
+
+/// One `[[policy]]`: the first rule that matches decides.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PolicyModel {
+    /// Unique; never `accept` nor `reject`.
+    pub name: String,
+    /// In order.
+    pub rules: Vec<Rule>,
+}
+
+/// One rule of a policy.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Rule {
+    /// Conditions that must all hold; none means every route.
+    pub matches: Match,
+    /// Changes to the route, made when the rule matches and accepts or goes on.
+    pub set: Vec<Edit>,
+    /// What happens then.
+    pub action: Action,
+}
+
+/// The verdict of a rule.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// The route passes, with the edits made so far.
+    Accept,
+    /// The route does not pass.
+    Reject,
+    /// The edits are made and the next rule is tried (a rule without `action`).
+    Next,
+}
+
+/// Conditions of a rule; those that are `None` or empty hold for every route.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Match {
+    /// Any of these prefixes.
+    pub prefixes: Vec<PrefixMatch>,
+    /// Originated here or learned.
+    pub source: Option<RouteSource>,
+    /// The kind of peer it was learned from (import) or is sent to (export).
+    pub peer_type: Option<PeerType>,
+}
+
+/// A condition on the prefix of a route.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PrefixMatch {
+    /// Without host bits.
+    pub prefix: IpNet,
+    /// How the route's prefix must relate to it.
+    pub test: PrefixTest,
+}
+
+/// Relation of a route's prefix to the one in the rule.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrefixTest {
+    /// The same prefix.
+    Equal,
+    /// Any other prefix.
+    NotEqual,
+    /// Inside it, the prefix itself included.
+    In,
+    /// Not inside it.
+    NotIn,
+    /// Inside it, with a length within these bounds, both included.
+    Length {
+        /// At least the prefix's own length.
+        min: u8,
+        /// At most 32 or 128.
+        max: u8,
+    },
+}
+
+/// Where a route comes from, as a policy sees it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RouteSource {
+    /// Originated by this speaker.
+    Local,
+    /// Learned from a peer.
+    Peers,
+}
+
+/// One change to a route.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Edit {
+    /// LOCAL_PREF becomes this.
+    LocalPref(u32),
+    /// MED becomes this.
+    Med(u32),
+}
+
+/// What is announced of the speaker's own (`[originate]`).
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Originate {
+    /// Always announced, with a blackhole under each; sorted, without host bits or repetition.
+    pub networks: Vec<IpNet>,
+    /// Interface patterns (`veth*`) whose host routes are announced.
+    pub container_routes: Vec<String>,
+    /// Interface patterns whose connected prefixes are announced.
+    pub connected: Vec<String>,
+}
+
+/// Kernel programming (`[fib]`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Fib {
+    /// Whether the kernel is written at all.
+    pub program: bool,
+    /// Routing table, never 0.
+    pub table: u32,
+    /// Protocol number that marks routes as ours; never one of the kernel's own (0 to 4).
+    pub protocol: u8,
+    /// Route metric.
+    pub metric: u32,
+    /// Routes stay when the daemon ends.
+    pub keep_on_exit: bool,
+}
+
+/// Choices of the decision process (`[decision]`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Decision {
+    /// Compare MED between routes of different neighbouring systems too.
+    pub always_compare_med: bool,
+    /// Equal paths kept for the kernel, at least 1.
+    pub multipath: u16,
+}
+
+/// Return after a stop (`[restart]`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Restart {
+    /// Come back as a graceful restart when own routes are found in the kernel.
+    pub enabled: bool,
+    /// Longest wait for every End-of-RIB.
+    pub deferral_time: Duration,
+}
+
+/// Reflection (`[reflector]`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Reflector {
+    /// CLUSTER_ID written into reflected routes; never 0.0.0.0.
+    pub cluster_id: Ipv4Addr,
+}
+
+/// Logging (`[log]`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Log {
+    /// Least severe level shown.
+    pub level: LogLevel,
+    /// Shape of the lines.
+    pub format: LogFormat,
+}
+
+/// Severity, from the least talkative on.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Failures only.
+    Error,
+    /// What an operator should act on.
+    Warn,
+    /// State changes.
+    Info,
+    /// Messages.
+    Debug,
+    /// Routes.
+    Trace,
+}
+
+/// Shape of a log line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
