@@ -1,1 +1,29 @@
-//! Placeholder.
+//! Keeps kernel routes equal to what is desired, tracks next hops, and learns what this host originates.
+//!
+//! Knows nothing of BGP: prefixes, addresses and kernel objects only. Everything that decides is pure
+//! (no socket, no clock, `now` is passed in); sockets live in [`kernel`], and [`service`] ties both together.
+//!
+//! ```text
+//!  daemon ── update, track, converged … ──► service ──► engine ──► reconcile ─ plan
+//!         ◄─ next hops, origins, status ──    │            ├────► nexthop
+//!                                             │            └────► origin
+//!                                             ▼ batches of operations, dumps
+//!                                           kernel (netlink) ── events, dump rows, results ──► engine
+//! ```
+
+pub mod config;
+pub mod desired;
+pub mod error;
+pub mod nexthop;
+pub mod origin;
+pub mod route;
+pub mod service;
+pub mod status;
+
+pub use config::{FibConfig, OriginRules};
+pub use desired::{DesiredRoute, UpdateBatch};
+pub use error::FibError;
+pub use nexthop::{NextHopRef, Reachability};
+pub use origin::{IfPattern, Origin, OriginReason};
+pub use service::{FibEvent, FibHandle};
+pub use status::{Counters, FibSnapshot, RouteStatus, SnapshotQuery};
