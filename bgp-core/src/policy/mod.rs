@@ -1,0 +1,1 @@
+//! Import and export policy: compiled, immutable, total.

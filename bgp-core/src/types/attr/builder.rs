@@ -1,0 +1,185 @@
+//! Making and editing attribute sets.
+
+use std::net::Ipv4Addr;
+use std::ops::Range;
+
+use super::{AttrCode, AttrSet, Community, Origin, flags};
+use crate::types::{Asn, ClusterId, NextHop, RouterId};
+
+/// Collects attributes in any order and builds the canonical set; reusable to spare allocations.
+///
+/// Values are taken as given: the decoder and the typed setters are responsible for their form.
+#[derive(Clone, Debug, Default)]
+pub struct AttrBuilder {
+    items: Vec<Item>,
+    values: Vec<u8>,
+    scratch: Vec<u8>,
+}
+
+#[derive(Clone, Debug)]
+struct Item {
+    code: AttrCode,
+    flags: u8,
+    value: Range<usize>,
+}
+
+impl AttrBuilder {
+    /// An empty builder.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A builder holding what `set` holds, for editing.
+    pub fn edit(set: &AttrSet) -> Self {
+        let mut builder = Self::new();
+        for attr in set.iter() {
+            builder.set_raw(attr.code, attr.flags, attr.value);
+        }
+        builder
+    }
+
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.items.clear();
+        self.values.clear();
+    }
+
+    /// Whether the attribute is present.
+    pub fn contains(&self, code: AttrCode) -> bool {
+        self.items.iter().any(|item| item.code == code)
+    }
+
+    /// The value set for `code`.
+    pub fn value(&self, code: AttrCode) -> Option<&[u8]> {
+        let item = self.items.iter().find(|item| item.code == code)?;
+        self.values.get(item.value.clone())
+    }
+
+    /// Sets or replaces an attribute.
+    ///
+    /// For codes with a known category only the Partial bit of `flags` counts, and only if transitive;
+    /// the Extended Length bit never does.
+    pub fn set_raw(&mut self, code: AttrCode, flags: u8, value: &[u8]) -> &mut Self {
+        let flags = match code.category() {
+            Some(category) if category == flags::OPTIONAL | flags::TRANSITIVE => {
+                category | flags & flags::PARTIAL
+            }
+            Some(category) => category,
+            None => flags & (flags::OPTIONAL | flags::TRANSITIVE | flags::PARTIAL),
+        };
+        let start = self.values.len();
+        self.values.extend_from_slice(value);
+        let item = Item { code, flags, value: start..self.values.len() };
+        match self.items.iter_mut().find(|item| item.code == code) {
+            Some(old) => *old = item,
+            None => self.items.push(item),
+        }
+        self
+    }
+
+    /// Removes an attribute if present.
+    pub fn remove(&mut self, code: AttrCode) -> &mut Self {
+        self.items.retain(|item| item.code != code);
+        self
+    }
+
+    /// Keeps the attributes for which `keep` says so, given code and flags.
+    pub fn retain(&mut self, mut keep: impl FnMut(AttrCode, u8) -> bool) -> &mut Self {
+        self.items.retain(|item| keep(item.code, item.flags));
+        self
+    }
+
+    /// Sets ORIGIN.
+    pub fn origin(&mut self, origin: Origin) -> &mut Self {
+        self.set_raw(AttrCode::ORIGIN, 0, &[origin as u8])
+    }
+
+    /// Sets AS_PATH to octets of segments with four-octet AS numbers.
+    pub fn as_path(&mut self, octets: &[u8]) -> &mut Self {
+        self.set_raw(AttrCode::AS_PATH, 0, octets)
+    }
+
+    /// Sets AS_PATH to one sequence; at most 255 numbers are taken.
+    pub fn as_sequence(&mut self, asns: &[Asn]) -> &mut Self {
+        let asns = asns.get(..255).unwrap_or(asns);
+        let mut octets = Vec::with_capacity(2 + 4 * asns.len());
+        if !asns.is_empty() {
+            octets.extend([2, asns.len() as u8]);
+        }
+        octets.extend(asns.iter().flat_map(|asn| asn.0.to_be_bytes()));
+        self.as_path(&octets)
+    }
+
+    /// Sets the next hop.
+    pub fn next_hop(&mut self, next_hop: NextHop) -> &mut Self {
+        let (octets, len) = next_hop.octets();
+        self.set_raw(AttrCode::NEXT_HOP, 0, octets.get(..len).unwrap_or(&octets))
+    }
+
+    /// Sets MULTI_EXIT_DISC.
+    pub fn med(&mut self, med: u32) -> &mut Self {
+        self.set_raw(AttrCode::MED, 0, &med.to_be_bytes())
+    }
+
+    /// Sets LOCAL_PREF.
+    pub fn local_pref(&mut self, local_pref: u32) -> &mut Self {
+        self.set_raw(AttrCode::LOCAL_PREF, 0, &local_pref.to_be_bytes())
+    }
+
+    /// Sets AGGREGATOR.
+    pub fn aggregator(&mut self, asn: Asn, router: Ipv4Addr) -> &mut Self {
+        let mut value = [0; 8];
+        let (head, tail) = value.split_at_mut(4);
+        head.copy_from_slice(&asn.0.to_be_bytes());
+        tail.copy_from_slice(&router.octets());
+        self.set_raw(AttrCode::AGGREGATOR, 0, &value)
+    }
+
+    /// Sets COMMUNITIES; removes the attribute where there is none.
+    pub fn communities(&mut self, communities: impl IntoIterator<Item = Community>) -> &mut Self {
+        let value: Vec<u8> = communities.into_iter().flat_map(|c| c.0.to_be_bytes()).collect();
+        if value.is_empty() {
+            self.remove(AttrCode::COMMUNITIES)
+        } else {
+            self.set_raw(AttrCode::COMMUNITIES, 0, &value)
+        }
+    }
+
+    /// Sets ORIGINATOR_ID (RFC 4456 §8).
+    pub fn originator_id(&mut self, id: RouterId) -> &mut Self {
+        self.set_raw(AttrCode::ORIGINATOR_ID, 0, &id.0.to_be_bytes())
+    }
+
+    /// Puts `id` in front of CLUSTER_LIST (RFC 4456 §8).
+    pub fn prepend_cluster(&mut self, id: ClusterId) -> &mut Self {
+        let mut value = id.0.to_be_bytes().to_vec();
+        value.extend_from_slice(self.value(AttrCode::CLUSTER_LIST).unwrap_or(&[]));
+        self.set_raw(AttrCode::CLUSTER_LIST, 0, &value)
+    }
+
+    /// The canonical set; the builder keeps its content.
+    ///
+    /// A value longer than 65535 octets cannot be written down and is cut; no message can carry one in.
+    pub fn build(&mut self) -> AttrSet {
+        if !self.items.is_sorted_by_key(|item| item.code) {
+            self.items.sort_unstable_by_key(|item| item.code);
+        }
+        self.scratch.clear();
+        for item in &self.items {
+            let value = self.values.get(item.value.clone()).unwrap_or(&[]);
+            write_attr(&mut self.scratch, item.code, item.flags, value);
+        }
+        AttrSet(self.scratch.as_slice().into())
+    }
+}
+
+fn write_attr(out: &mut Vec<u8>, code: AttrCode, flags: u8, value: &[u8]) {
+    let len = u16::try_from(value.len()).unwrap_or(u16::MAX);
+    if let Ok(short) = u8::try_from(len) {
+        out.extend([flags, code.0, short]);
+    } else {
+        let [high, low] = len.to_be_bytes();
+        out.extend([flags | flags::EXTENDED, code.0, high, low]);
+    }
+    out.extend_from_slice(value.get(..usize::from(len)).unwrap_or(value));
+}

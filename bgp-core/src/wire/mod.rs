@@ -1,0 +1,1 @@
+//! The wire format: framing, decoding and encoding of BGP messages.
