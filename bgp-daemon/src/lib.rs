@@ -1,4 +1,5 @@
 //! The daemon behind the `peregrine` binary: configuration, the operator's interface, and the
 //! runtime that moves bytes and time between sockets, the kernel and the pure crates.
 
+pub mod admin;
 pub mod config;
