@@ -7,13 +7,13 @@
 use std::future::Future;
 use std::net::IpAddr;
 
+use bgp_core::types::Family;
 use ipnet::IpNet;
 use tokio::sync::mpsc;
 
 use super::api::{
     ApiError, ConfigReport, Direction, Done, Explanation, FibReport, Group, Peer, Route, Status,
 };
-use crate::config::model::FamilyName;
 
 /// Pages of routes; dropped by the server when the reader has gone. An error ends the stream.
 ///
@@ -33,7 +33,7 @@ pub struct RouteQuery {
     /// With `prefix`: everything inside it too.
     pub longer: bool,
     /// One family only.
-    pub family: Option<FamilyName>,
+    pub family: Option<Family>,
 }
 
 /// A table to read routes from. Addresses name configured peers.

@@ -3,16 +3,15 @@
 //! Every default is applied and every reference resolved, so that nothing here needs a second
 //! look: no unset values, no names of things that do not exist. Built only by [`super::load`].
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bgp_core::types::{Asn, ClusterId, Family, HoldTime, RouterId};
 use ipnet::IpNet;
-use serde::Serialize;
 
 /// What the process is: decides a few defaults.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mode {
     /// A container host: originates its containers' routes and programs the kernel.
     Agent,
@@ -21,8 +20,7 @@ pub enum Mode {
 }
 
 /// One complete, valid configuration.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Config {
     /// Which of the two daemons this is for.
     pub mode: Mode,
@@ -49,30 +47,27 @@ pub struct Config {
 }
 
 /// The speaker's identity (`[node]`).
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Node {
     /// The node's name, for people.
     pub name: String,
     /// The autonomous system; never 0 nor 23456.
-    pub asn: u32,
+    pub asn: Asn,
     /// The BGP identifier; never 0.0.0.0.
-    pub router_id: Ipv4Addr,
+    pub router_id: RouterId,
     /// Where connections are accepted; empty means that this speaker only dials.
     pub listen: Vec<SocketAddr>,
 }
 
 /// The operator's interface (`[api]`).
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Api {
     /// Path of the Unix socket.
     pub socket: PathBuf,
 }
 
 /// One peer (`[[neighbor]]`).
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Neighbor {
     /// Unique name; the address as text unless set.
     pub name: String,
@@ -95,13 +90,12 @@ pub struct Neighbor {
 }
 
 /// The part of a neighbour that cannot change under an established session.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SessionIdentity {
     /// Which AS the peer must be of.
     pub asn: PeerAsn,
     /// The AS number shown to the peer; the node's unless set.
-    pub local_asn: u32,
+    pub local_asn: Asn,
     /// TCP port dialled.
     pub port: u16,
     /// Accept connections only, never dial.
@@ -113,7 +107,7 @@ pub struct SessionIdentity {
     /// TCP MD5 key.
     pub password: Option<Password>,
     /// Families offered, sorted, never empty.
-    pub families: Vec<FamilyName>,
+    pub families: Vec<Family>,
     /// This peer is a client of our reflection (RFC 4456); never with an external peer.
     pub route_reflector_client: bool,
     /// Graceful restart as offered to this peer (RFC 4724).
@@ -123,11 +117,10 @@ pub struct SessionIdentity {
 }
 
 /// What is demanded of the AS number in the peer's OPEN.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PeerAsn {
     /// This one.
-    Exactly(u32),
+    Exactly(Asn),
     /// Ours.
     Internal,
     /// Any but ours.
@@ -135,8 +128,7 @@ pub enum PeerAsn {
 }
 
 /// Internal or external peering.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum PeerType {
     /// Same AS on both sides.
     Internal,
@@ -156,8 +148,7 @@ impl SessionIdentity {
 }
 
 /// Distance to the peer, as socket options.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reach {
     /// External default: on a connected network, packets leave with TTL 1.
     Connected,
@@ -193,25 +184,8 @@ impl std::fmt::Debug for Password {
     }
 }
 
-impl Serialize for Password {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("***")
-    }
-}
-
-/// An address family this release speaks.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FamilyName {
-    /// AFI 1, SAFI 1.
-    Ipv4Unicast,
-    /// AFI 2, SAFI 1.
-    Ipv6Unicast,
-}
-
 /// Graceful restart towards one peer.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum GracefulRestart {
     /// The capability is not sent.
     Off,
@@ -225,11 +199,10 @@ pub enum GracefulRestart {
 }
 
 /// Session timers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Timers {
-    /// Offered hold time in whole seconds: 0, or at least 3 (RFC 4271 §4.2). From the next session on.
-    pub hold: Duration,
+    /// Offered hold time. From the next session on.
+    pub hold: HoldTime,
     /// Between KEEPALIVEs; zero only when `hold` is zero. From the next session on.
     pub keepalive: Duration,
     /// Between attempts to connect.
@@ -241,8 +214,7 @@ pub struct Timers {
 }
 
 /// How the next hop of sent routes is chosen.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum NextHop {
     /// As RFC 4271 §5.1.3 says.
     Auto,
@@ -253,13 +225,11 @@ pub enum NextHop {
 }
 
 /// Policies in the order they are run; what falls off the end is rejected.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Chain(pub Vec<PolicyRef>);
 
 /// One link of a [`Chain`].
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum PolicyRef {
     /// Everything passes.
     Accept,
@@ -270,8 +240,7 @@ pub enum PolicyRef {
 }
 
 /// One `[[policy]]`: the first rule that matches decides.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PolicyModel {
     /// Unique; never `accept` nor `reject`.
     pub name: String,
@@ -280,8 +249,7 @@ pub struct PolicyModel {
 }
 
 /// One rule of a policy.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rule {
     /// Conditions that must all hold; none means every route.
     pub matches: Match,
@@ -292,8 +260,7 @@ pub struct Rule {
 }
 
 /// The verdict of a rule.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Action {
     /// The route passes, with the edits made so far.
     Accept,
@@ -304,8 +271,7 @@ pub enum Action {
 }
 
 /// Conditions of a rule; those that are `None` or empty hold for every route.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Match {
     /// Any of these prefixes.
     pub prefixes: Vec<PrefixMatch>,
@@ -316,8 +282,7 @@ pub struct Match {
 }
 
 /// A condition on the prefix of a route.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PrefixMatch {
     /// Without host bits.
     pub prefix: IpNet,
@@ -326,8 +291,7 @@ pub struct PrefixMatch {
 }
 
 /// Relation of a route's prefix to the one in the rule.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PrefixTest {
     /// The same prefix.
     Equal,
@@ -347,8 +311,7 @@ pub enum PrefixTest {
 }
 
 /// Where a route comes from, as a policy sees it.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum RouteSource {
     /// Originated by this speaker.
     Local,
@@ -357,8 +320,7 @@ pub enum RouteSource {
 }
 
 /// One change to a route.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Edit {
     /// LOCAL_PREF becomes this.
     LocalPref(u32),
@@ -367,8 +329,7 @@ pub enum Edit {
 }
 
 /// What is announced of the speaker's own (`[originate]`).
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Originate {
     /// Always announced, with a blackhole under each; sorted, without host bits or repetition.
     pub networks: Vec<IpNet>,
@@ -379,8 +340,7 @@ pub struct Originate {
 }
 
 /// Kernel programming (`[fib]`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Fib {
     /// Whether the kernel is written at all.
     pub program: bool,
@@ -395,8 +355,7 @@ pub struct Fib {
 }
 
 /// Choices of the decision process (`[decision]`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Decision {
     /// Compare MED between routes of different neighbouring systems too.
     pub always_compare_med: bool,
@@ -405,8 +364,7 @@ pub struct Decision {
 }
 
 /// Return after a stop (`[restart]`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Restart {
     /// Come back as a graceful restart when own routes are found in the kernel.
     pub enabled: bool,
@@ -415,16 +373,14 @@ pub struct Restart {
 }
 
 /// Reflection (`[reflector]`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Reflector {
     /// CLUSTER_ID written into reflected routes; never 0.0.0.0.
-    pub cluster_id: Ipv4Addr,
+    pub cluster_id: ClusterId,
 }
 
 /// Logging (`[log]`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Log {
     /// Least severe level shown.
     pub level: LogLevel,
@@ -433,8 +389,7 @@ pub struct Log {
 }
 
 /// Severity, from the least talkative on.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum LogLevel {
     /// Failures only.
     Error,
@@ -449,8 +404,7 @@ pub enum LogLevel {
 }
 
 /// Shape of a log line.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LogFormat {
     /// Text on a terminal, JSON elsewhere.
     Auto,
