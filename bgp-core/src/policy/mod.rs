@@ -1,1 +1,191 @@
 //! Import and export policy: compiled, immutable, total.
+//!
+//! A [`Policy`] is a chain of named [`RuleList`]s. Rules are tried in order across the lists; the first
+//! one that accepts or rejects ends everything, and what falls off the end of the chain is rejected.
+//! A rule that only edits goes on, and later rules see what it did.
+
+mod edit;
+mod matching;
+mod prefix;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use crate::types::AttrSet;
+
+pub use edit::Edit;
+pub use matching::{Match, PeerType, RouteSource};
+pub use prefix::{PrefixMatch, PrefixTest};
+
+/// Number of a policy within one speaker; equal numbers mean equal behaviour.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
+pub struct PolicyId(pub u16);
+
+impl PolicyId {
+    /// Accepts everything unchanged.
+    pub const ACCEPT: Self = Self(0);
+    /// Rejects everything (RFC 8212 where nothing is configured).
+    pub const REJECT: Self = Self(1);
+}
+
+/// What a rule does once it matches and its edits are made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Action {
+    /// The route passes.
+    Accept,
+    /// The route does not pass.
+    Reject,
+    /// The next rule is tried.
+    Next,
+}
+
+/// Conditions that must all hold, what is changed then, and what happens next.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Rule {
+    /// All must hold; none means every route.
+    pub matches: Vec<Match>,
+    /// Made in order.
+    pub edits: Vec<Edit>,
+    /// The verdict.
+    pub action: Action,
+}
+
+impl Rule {
+    /// A rule for every route.
+    pub fn always(action: Action) -> Self {
+        Self { matches: Vec::new(), edits: Vec::new(), action }
+    }
+}
+
+/// Rules under the name the operator gave them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RuleList {
+    /// As configured.
+    pub name: Arc<str>,
+    /// In order.
+    pub rules: Vec<Rule>,
+}
+
+/// A chain of rule lists.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Policy {
+    lists: Box<[Arc<RuleList>]>,
+    looks_at_prefix: bool,
+    looks_at_peer: bool,
+}
+
+/// One route as a policy sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// Its prefix; anything of its family if [`Policy::looks_at_prefix`] is false.
+    pub prefix: IpNet,
+    /// Its attributes before the policy.
+    pub attrs: &'a AttrSet,
+    /// Where it comes from.
+    pub source: RouteSource,
+    /// The peer it was learned from (import) or is told to (export); `None` for local routes on import.
+    pub peer_type: Option<PeerType>,
+}
+
+/// What a policy says about a route.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// It passes: as it was, or with these attributes instead.
+    Accept(Option<AttrSet>),
+    /// It does not pass.
+    Reject,
+}
+
+/// Which rule decided, for `explain`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Decider {
+    /// Name of the list.
+    pub list: Arc<str>,
+    /// Position of the rule in it, from 0.
+    pub rule: usize,
+}
+
+impl Policy {
+    /// A chain of `lists`.
+    pub fn new(lists: impl IntoIterator<Item = Arc<RuleList>>) -> Self {
+        let lists: Box<[Arc<RuleList>]> = lists.into_iter().collect();
+        let uses = |test: fn(&Match) -> bool| {
+            lists.iter().flat_map(|list| &list.rules).flat_map(|rule| &rule.matches).any(test)
+        };
+        let looks_at_prefix = uses(Match::looks_at_prefix);
+        let looks_at_peer = uses(Match::looks_at_peer);
+        Self { lists, looks_at_prefix, looks_at_peer }
+    }
+
+    /// Accepts everything.
+    pub fn accept() -> Self {
+        Self::constant("accept", Action::Accept)
+    }
+
+    /// Rejects everything.
+    pub fn reject() -> Self {
+        Self::constant("reject", Action::Reject)
+    }
+
+    fn constant(name: &str, action: Action) -> Self {
+        Self::new([Arc::new(RuleList { name: name.into(), rules: vec![Rule::always(action)] })])
+    }
+
+    /// Whether the verdict may differ between two prefixes with the same attributes from the same peer.
+    pub fn looks_at_prefix(&self) -> bool {
+        self.looks_at_prefix
+    }
+
+    /// Whether attributes alone decide, so that one verdict serves every prefix and peer.
+    pub fn looks_only_at_attributes(&self) -> bool {
+        !self.looks_at_prefix && !self.looks_at_peer
+    }
+
+    /// The lists in order.
+    pub fn lists(&self) -> &[Arc<RuleList>] {
+        &self.lists
+    }
+
+    /// Runs the chain.
+    pub fn apply(&self, subject: &Subject<'_>) -> Verdict {
+        self.run(subject).0
+    }
+
+    /// As [`Policy::apply`], with the rule that decided; `None` when the chain ended without one.
+    pub fn explain(&self, subject: &Subject<'_>) -> (Verdict, Option<Decider>) {
+        let (verdict, at) = self.run(subject);
+        let decider = at.and_then(|(list, rule)| {
+            self.lists.get(list).map(|list| Decider { list: Arc::clone(&list.name), rule })
+        });
+        (verdict, decider)
+    }
+
+    fn run(&self, subject: &Subject<'_>) -> (Verdict, Option<(usize, usize)>) {
+        let mut edited: Option<AttrSet> = None;
+        for (l, list) in self.lists.iter().enumerate() {
+            for (r, rule) in list.rules.iter().enumerate() {
+                let seen = Subject { attrs: edited.as_ref().unwrap_or(subject.attrs), ..*subject };
+                if !rule.matches.iter().all(|m| m.holds(&seen)) {
+                    continue;
+                }
+                // A route about to be rejected needs no new attributes.
+                if rule.action == Action::Reject {
+                    return (Verdict::Reject, Some((l, r)));
+                }
+                if !rule.edits.is_empty() {
+                    edited = Some(edit::apply(&rule.edits, seen.attrs));
+                }
+                if rule.action == Action::Accept {
+                    // Edits that change nothing must not look like a new set.
+                    edited = edited.filter(|set| set != subject.attrs);
+                    return (Verdict::Accept(edited), Some((l, r)));
+                }
+            }
+        }
+        (Verdict::Reject, None)
+    }
+}
