@@ -1,1 +1,18 @@
 //! The routing table: Adj-RIB-In and Loc-RIB in one compact structure.
+//!
+//! A [`Shard`] owns every path of a slice of the prefixes. Paths come in by `announce` and `withdraw`,
+//! destinations they touch become dirty, and `flush` runs the decision process once for each of them and
+//! tells a [`ChangeSink`] what changed. Nothing here knows a clock, a thread or a socket.
+
+mod attr_table;
+mod chunked;
+mod decision;
+mod next_hop;
+mod peer;
+mod sink;
+
+pub use attr_table::{AttrId, AttrTable};
+pub use decision::{DecisionConfig, DecisionKey, Reason};
+pub use next_hop::{NextHopId, NextHopState};
+pub use peer::{PeerInfo, PeerKind, PeerTable};
+pub use sink::{Best, Change, ChangeContext, ChangeSink, DestId, Hold, TableId};

@@ -1,0 +1,197 @@
+//! Interned attribute sets with plain counts and what the decision process reads from them.
+
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+use super::chunked::Chunked;
+use super::decision::DecisionKey;
+use super::next_hop::{NextHopId, NextHopTable};
+use crate::types::{AttrSet, NextHop};
+
+/// An interned attribute set of one shard; equal ids mean equal sets while both are held.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct AttrId(pub u32);
+
+impl AttrId {
+    /// No set: the path was rejected.
+    pub const NONE: Self = Self(u32::MAX);
+
+    /// Whether this names no set.
+    pub fn is_none(self) -> bool {
+        self == Self::NONE
+    }
+}
+
+/// The attribute sets of one shard, each held once and counted.
+///
+/// Counts are plain numbers, because one thread owns the table. An id is valid as long as whoever uses
+/// it holds one count; at zero the set is dropped and the id will name another one.
+#[derive(Debug, Default)]
+pub struct AttrTable {
+    entries: Chunked<Entry, 4096>,
+    index: HashTable<u32>,
+    hasher: foldhash::fast::FixedState,
+    free: Option<u32>,
+    live: u32,
+    set_bytes: usize,
+    next_hops: NextHopTable,
+}
+
+/// What the table knows of one set; 48 octets.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    set: Option<AttrSet>,
+    pub(crate) key: DecisionKey,
+    pub(crate) neighbor_as: u32,
+    pub(crate) med: u32,
+    pub(crate) next_hop: NextHopId,
+    /// Holders, or the next free slot while `set` is `None`.
+    count: u32,
+    hash: u32,
+}
+
+impl AttrTable {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The id of `set`, with one count for the caller.
+    ///
+    /// Costs one hash of the octets and, for a set not seen before, a walk over its attributes.
+    pub fn intern(&mut self, set: &AttrSet) -> AttrId {
+        let hash = self.hasher.hash_one(set.octets()) as u32;
+        let same = |id: &u32| {
+            self.entries.get(*id).is_some_and(|e| e.hash == hash && e.set.as_ref().is_some_and(|s| s == set))
+        };
+        if let Some(&id) = self.index.find(spread(hash), same) {
+            self.retain(AttrId(id));
+            return AttrId(id);
+        }
+        self.insert(set, hash)
+    }
+
+    fn insert(&mut self, set: &AttrSet, hash: u32) -> AttrId {
+        let next_hop = match set.next_hop() {
+            None => NextHopId::NONE,
+            Some(NextHop::V6(addr)) if addr.is_unicast_link_local() => NextHopId::ON_LINK,
+            Some(next_hop) => self.next_hops.intern(next_hop.addr()),
+        };
+        let entry = Entry {
+            key: DecisionKey::of(set),
+            neighbor_as: set.as_path().first().map_or(0, |asn| asn.0),
+            med: set.med().unwrap_or(0),
+            next_hop,
+            count: 1,
+            hash,
+            set: Some(set.clone()),
+        };
+        let id = match self.free.and_then(|at| Some((at, self.entries.get_mut(at)?))) {
+            Some((at, slot)) => {
+                self.free = (slot.count != u32::MAX).then_some(slot.count);
+                *slot = entry;
+                at
+            }
+            // Four billion sets do not fit in memory before they run out of numbers.
+            None => match self.entries.push(entry) {
+                Some(at) => at,
+                None => return AttrId::NONE,
+            },
+        };
+        self.live += 1;
+        self.set_bytes += set_bytes(set);
+        let entries = &self.entries;
+        self.index.insert_unique(spread(hash), id, |id| spread(entries.get(*id).map_or(0, |e| e.hash)));
+        AttrId(id)
+    }
+
+    /// The set; `None` for [`AttrId::NONE`] and ids nobody holds.
+    pub fn get(&self, id: AttrId) -> Option<&AttrSet> {
+        self.entries.get(id.0)?.set.as_ref()
+    }
+
+    #[inline]
+    pub(crate) fn entry(&self, id: AttrId) -> Option<&Entry> {
+        self.entries.get(id.0)
+    }
+
+    /// What orders the set in the decision process before ties.
+    pub fn key(&self, id: AttrId) -> Option<DecisionKey> {
+        self.entries.get(id.0).map(|entry| entry.key)
+    }
+
+    /// One more holder.
+    #[inline]
+    pub fn retain(&mut self, id: AttrId) {
+        self.retain_many(id, 1);
+    }
+
+    /// `n` more holders.
+    #[inline]
+    pub fn retain_many(&mut self, id: AttrId, n: u32) {
+        if let Some(entry) = self.entries.get_mut(id.0) {
+            // A count that reached the top stays there: the set is then kept for ever, never freed early.
+            entry.count = entry.count.saturating_add(n);
+        }
+    }
+
+    /// One holder fewer; the last one drops the set.
+    #[inline]
+    pub fn release(&mut self, id: AttrId) {
+        let Some(entry) = self.entries.get_mut(id.0) else { return };
+        if entry.set.is_none() || entry.count == u32::MAX {
+            return;
+        }
+        entry.count -= 1;
+        if entry.count == 0 {
+            self.remove(id);
+        }
+    }
+
+    fn remove(&mut self, id: AttrId) {
+        let Some(entry) = self.entries.get_mut(id.0) else { return };
+        let Some(set) = entry.set.take() else { return };
+        entry.count = self.free.unwrap_or(u32::MAX);
+        let (hash, next_hop) = (entry.hash, entry.next_hop);
+        self.free = Some(id.0);
+        self.live -= 1;
+        self.set_bytes -= set_bytes(&set);
+        self.next_hops.release(next_hop);
+        if let Ok(found) = self.index.find_entry(spread(hash), |at| *at == id.0) {
+            found.remove();
+        }
+    }
+
+    /// Sets held.
+    pub fn len(&self) -> usize {
+        self.live as usize
+    }
+
+    /// Whether no set is held.
+    pub fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Octets held: the sets as allocated, the slots and the index.
+    pub fn bytes(&self) -> usize {
+        self.set_bytes + self.entries.bytes() + self.index.allocation_size()
+    }
+
+    pub(crate) fn next_hops(&self) -> &NextHopTable {
+        &self.next_hops
+    }
+
+    pub(crate) fn next_hops_mut(&mut self) -> &mut NextHopTable {
+        &mut self.next_hops
+    }
+}
+
+/// The index wants the high bits as well as the low ones; only 32 are stored.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
+
+/// The two counts in front of the octets, in the allocator's granularity of 16 with its own 8.
+fn set_bytes(set: &AttrSet) -> usize {
+    (set.octets().len() + 24).next_multiple_of(16)
+}
