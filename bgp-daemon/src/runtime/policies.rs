@@ -1,0 +1,154 @@
+//! Compiled policies by number.
+//!
+//! Shards and groups know policies by [`PolicyId`]; equal chains share a number, so that peers with the
+//! same export policy fall into one update group. A changed chain gets a new number: what was decided
+//! under the old one stays explainable until the shards have moved over.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bgp_core::policy::{self, Match, Policy, PolicyId, RuleList};
+
+use crate::config::model::{
+    Action, Chain, Edit, Match as RuleMatch, PeerType, PolicyModel, PolicyRef, PrefixMatch, PrefixTest, Rule,
+    RouteSource,
+};
+
+/// The policies of the configuration in force, compiled, and the numbers of all chains in use.
+#[derive(Debug)]
+pub struct Policies {
+    lists: HashMap<String, Arc<RuleList>>,
+    known: Vec<Arc<Policy>>,
+}
+
+impl Policies {
+    /// Compiles `models`.
+    pub fn new(models: &[PolicyModel]) -> Self {
+        // The two constants have numbers of their own in `bgp_core`.
+        let known = vec![Arc::new(Policy::accept()), Arc::new(Policy::reject())];
+        let mut policies = Self { lists: HashMap::new(), known };
+        policies.replace(models);
+        policies
+    }
+
+    /// Puts another set of policies in force for chains looked up from now on.
+    pub fn replace(&mut self, models: &[PolicyModel]) {
+        self.lists = models.iter().map(|model| (model.name.clone(), Arc::new(compile(model)))).collect();
+    }
+
+    /// The number of a chain; the second value is true if it is a new one, which shards have to be told.
+    pub fn number(&mut self, chain: &Chain) -> (PolicyId, bool) {
+        let policy = match chain.0.as_slice() {
+            [] | [PolicyRef::Reject] => return (PolicyId::REJECT, false),
+            [PolicyRef::Accept] => return (PolicyId::ACCEPT, false),
+            links => Policy::new(links.iter().filter_map(|link| self.list(link))),
+        };
+        if let Some(at) = self.known.iter().position(|known| **known == policy) {
+            return (PolicyId(at as u16), false);
+        }
+        self.known.push(Arc::new(policy));
+        (PolicyId((self.known.len() - 1) as u16), true)
+    }
+
+    /// Every policy, in the order of the numbers.
+    pub fn all(&self) -> &[Arc<Policy>] {
+        &self.known
+    }
+
+    fn list(&self, link: &PolicyRef) -> Option<Arc<RuleList>> {
+        match link {
+            PolicyRef::Accept => self.known.first()?.lists().first().cloned(),
+            PolicyRef::Reject => self.known.get(1)?.lists().first().cloned(),
+            // Validation has proved that the name exists.
+            PolicyRef::Named(name) => self.lists.get(name).cloned(),
+        }
+    }
+}
+
+fn compile(model: &PolicyModel) -> RuleList {
+    RuleList { name: model.name.as_str().into(), rules: model.rules.iter().map(compile_rule).collect() }
+}
+
+fn compile_rule(rule: &Rule) -> policy::Rule {
+    policy::Rule {
+        matches: compile_match(&rule.matches),
+        edits: rule.set.iter().map(compile_edit).collect(),
+        action: match rule.action {
+            Action::Accept => policy::Action::Accept,
+            Action::Reject => policy::Action::Reject,
+            Action::Next => policy::Action::Next,
+        },
+    }
+}
+
+fn compile_edit(edit: &Edit) -> policy::Edit {
+    match edit {
+        Edit::LocalPref(value) => policy::Edit::LocalPref(*value),
+        Edit::Med(value) => policy::Edit::Med(*value),
+    }
+}
+
+fn compile_match(matches: &RuleMatch) -> Vec<Match> {
+    let mut all = Vec::new();
+    if !matches.prefixes.is_empty() {
+        all.push(Match::Prefix(matches.prefixes.iter().map(compile_prefix).collect()));
+    }
+    if let Some(source) = matches.source {
+        all.push(Match::Source(match source {
+            RouteSource::Local => policy::RouteSource::Local,
+            RouteSource::Peers => policy::RouteSource::Peers,
+        }));
+    }
+    if let Some(kind) = matches.peer_type {
+        all.push(Match::PeerType(match kind {
+            PeerType::Internal => policy::PeerType::Internal,
+            PeerType::External => policy::PeerType::External,
+        }));
+    }
+    all
+}
+
+fn compile_prefix(prefix: &PrefixMatch) -> policy::PrefixMatch {
+    let test = match prefix.test {
+        PrefixTest::Equal => policy::PrefixTest::Equal,
+        PrefixTest::NotEqual => policy::PrefixTest::NotEqual,
+        PrefixTest::In => policy::PrefixTest::In,
+        PrefixTest::NotIn => policy::PrefixTest::NotIn,
+        PrefixTest::Length { min, max } => policy::PrefixTest::Length { min, max },
+    };
+    policy::PrefixMatch { prefix: prefix.prefix, test }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(name: &str, action: Action) -> PolicyModel {
+        let rule = Rule { matches: RuleMatch::default(), set: Vec::new(), action };
+        PolicyModel { name: name.into(), rules: vec![rule] }
+    }
+
+    fn named(names: &[&str]) -> Chain {
+        Chain(names.iter().map(|name| PolicyRef::Named((*name).into())).collect())
+    }
+
+    #[test]
+    fn equal_chains_share_a_number_and_a_changed_one_gets_another() {
+        let mut policies = Policies::new(&[model("a", Action::Accept), model("b", Action::Reject)]);
+        let (a, new) = policies.number(&named(&["a"]));
+        assert!(new);
+        assert_eq!(policies.number(&named(&["a"])), (a, false));
+        assert_ne!(policies.number(&named(&["b"])).0, a);
+        policies.replace(&[model("a", Action::Reject), model("b", Action::Reject)]);
+        let (changed, new) = policies.number(&named(&["a"]));
+        assert!(new && changed != a);
+    }
+
+    #[test]
+    fn the_constants_keep_their_numbers() {
+        let mut policies = Policies::new(&[]);
+        assert_eq!(policies.number(&Chain(vec![PolicyRef::Accept])).0, PolicyId::ACCEPT);
+        assert_eq!(policies.number(&Chain(vec![PolicyRef::Reject])).0, PolicyId::REJECT);
+        assert_eq!(policies.number(&Chain(vec![])).0, PolicyId::REJECT);
+    }
+}
