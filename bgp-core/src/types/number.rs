@@ -97,6 +97,9 @@ pub struct PathId(pub u32);
 pub struct HoldTime(u16);
 
 impl HoldTime {
+    /// What RFC 4271 §10 suggests, 90 s.
+    pub const DEFAULT: Self = Self(90);
+
     /// Accepts 0 or at least 3 seconds; anything else is what RFC 4271 §6.2 calls unacceptable.
     pub fn new(secs: u16) -> Option<Self> {
         (secs == 0 || secs >= 3).then_some(Self(secs))
