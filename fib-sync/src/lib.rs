@@ -14,11 +14,15 @@
 pub mod config;
 pub mod desired;
 pub mod error;
+pub mod kernel;
 pub mod nexthop;
 pub mod origin;
+pub mod plan;
+pub mod reconcile;
 pub mod route;
 pub mod service;
 pub mod status;
+pub mod view;
 
 pub use config::{FibConfig, OriginRules};
 pub use desired::{DesiredRoute, UpdateBatch};

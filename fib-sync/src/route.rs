@@ -4,7 +4,7 @@
 //! and unique, a lone next hop has weight 1. Which daemon a route belongs to is not part of the value.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -141,14 +141,6 @@ pub(crate) fn is_link_local(addr: IpAddr) -> bool {
     match addr {
         IpAddr::V4(a) => a.is_link_local(),
         IpAddr::V6(a) => a.is_unicast_link_local(),
-    }
-}
-
-/// The all-zeroes address of the family of `prefix`.
-pub(crate) fn unspecified_like(prefix: IpNet) -> IpAddr {
-    match prefix {
-        IpNet::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpNet::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
 }
 

@@ -3,6 +3,9 @@
 //! Routes with our protocol number take no part: a route must not resolve through itself, nor through
 //! another one that would vanish with it.
 
+pub mod resolver;
+pub mod tracker;
+
 use std::net::IpAddr;
 
 use crate::route::NextHop;

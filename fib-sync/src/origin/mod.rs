@@ -1,10 +1,12 @@
 //! Which prefixes this host originates because of what its kernel holds.
 
 mod pattern;
+pub mod set;
 
 use ipnet::IpNet;
 
 pub use pattern::IfPattern;
+pub use set::OriginSet;
 
 /// Why a prefix is originated. When several rules name one prefix, the first of these is told.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
