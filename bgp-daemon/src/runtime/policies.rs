@@ -10,8 +10,8 @@ use std::sync::Arc;
 use bgp_core::policy::{self, Match, Policy, PolicyId, RuleList};
 
 use crate::config::model::{
-    Action, Chain, Edit, Match as RuleMatch, PeerType, PolicyModel, PolicyRef, PrefixMatch, PrefixTest, Rule,
-    RouteSource,
+    Action, Chain, Edit, Match as RuleMatch, PeerType, PolicyModel, PolicyRef, PrefixMatch, PrefixTest,
+    RouteSource, Rule,
 };
 
 /// The policies of the configuration in force, compiled, and the numbers of all chains in use.

@@ -1,0 +1,84 @@
+//! This host's addresses, as next hops of what it announces.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use bgp_core::types::{NextHop, PerFamily};
+use nix::ifaddrs::getifaddrs;
+
+/// One address of this host.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HostAddress {
+    /// The interface it is on.
+    pub interface: String,
+    /// The address.
+    pub addr: IpAddr,
+}
+
+/// Every IP address of this host; empty where the system does not tell.
+pub fn host_addresses() -> Vec<HostAddress> {
+    let Ok(entries) = getifaddrs() else { return Vec::new() };
+    entries
+        .filter_map(|entry| {
+            let storage = entry.address?;
+            let v4 = storage.as_sockaddr_in().map(|sock| IpAddr::V4(sock.ip()));
+            let v6 = || storage.as_sockaddr_in6().map(|sock| IpAddr::V6(sock.ip()));
+            Some(HostAddress { interface: entry.interface_name, addr: v4.or_else(v6)? })
+        })
+        .collect()
+}
+
+/// The next hop we are, for each family, on a session with this local address.
+///
+/// The session's own address serves its family. For the other family it is an address of the same
+/// interface, global before unique local; where there is none, routes that would need it are not told.
+pub fn own_next_hops(local: IpAddr, addresses: &[HostAddress]) -> PerFamily<Option<NextHop>> {
+    let interface = addresses.iter().find(|a| a.addr == local).map(|a| a.interface.as_str());
+    let beside = || addresses.iter().filter(|a| Some(a.interface.as_str()) == interface).map(|a| a.addr);
+    let ipv4 = match local {
+        IpAddr::V4(_) => Some(local),
+        IpAddr::V6(_) => beside().find(|addr| matches!(addr, IpAddr::V4(v4) if !v4.is_link_local())),
+    };
+    let ipv6 = match local {
+        IpAddr::V6(_) => Some(local),
+        IpAddr::V4(_) => beside().filter_map(usable_v6).min_by_key(Ipv6Addr::is_unique_local).map(IpAddr::V6),
+    };
+    PerFamily { ipv4: ipv4.map(NextHop::from), ipv6: ipv6.map(NextHop::from) }
+}
+
+fn usable_v6(addr: IpAddr) -> Option<Ipv6Addr> {
+    match addr {
+        IpAddr::V6(v6) if !v6.is_unicast_link_local() => Some(v6),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(interface: &str, addr: &str) -> HostAddress {
+        HostAddress { interface: interface.into(), addr: addr.parse().unwrap() }
+    }
+
+    #[test]
+    fn the_other_family_takes_an_address_of_the_same_interface() {
+        let addresses = [
+            address("lo", "127.0.0.1"),
+            address("eth1", "2001:db8:1::9"),
+            address("eth0", "192.0.2.1"),
+            address("eth0", "fe80::1"),
+            address("eth0", "fd00::1"),
+            address("eth0", "2001:db8::1"),
+        ];
+        let own = own_next_hops("192.0.2.1".parse().unwrap(), &addresses);
+        assert_eq!(own.ipv4, Some(NextHop::V4("192.0.2.1".parse().unwrap())));
+        assert_eq!(own.ipv6, Some(NextHop::V6("2001:db8::1".parse().unwrap())));
+        let own = own_next_hops("2001:db8:1::9".parse().unwrap(), &addresses);
+        assert_eq!((own.ipv4, own.ipv6.is_some()), (None, true));
+    }
+
+    #[test]
+    fn the_loopback_is_among_the_addresses_of_this_host() {
+        assert!(host_addresses().iter().any(|a| a.addr == IpAddr::from([127, 0, 0, 1])));
+    }
+}
