@@ -1,1 +1,5 @@
-//! Placeholder.
+//! Labs in namespaces, the demo, interoperation tests and benchmarks.
+//!
+//! [`lab`] builds hosts, links, bridges and containers without root and runs real daemons in them.
+
+pub mod lab;

@@ -25,8 +25,8 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn pure_crates_cannot_name_a_runtime_or_a_socket() {
-    let allowed =
-        ["bgp-core", "bytes", "nom", "ipnet", "thiserror", "hashbrown", "foldhash", "serde"].map(String::from);
+    let allowed = ["bgp-core", "bytes", "nom", "ipnet", "thiserror", "hashbrown", "foldhash", "serde"]
+        .map(String::from);
     let crates = dependencies();
     for pure in ["bgp-core", "reflector"] {
         let extra: Vec<_> = crates[pure].difference(&allowed.iter().cloned().collect()).cloned().collect();

@@ -1,0 +1,305 @@
+//! A host: its kernel tables, files and processes.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ipnet::IpNet;
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::link::{LinkAttribute, LinkMessage};
+use netlink_packet_route::route::RouteMessage;
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use super::error::{LabError, Result};
+use super::init;
+use super::link::{Address, parse_net};
+use super::netlink::Netlink;
+use super::route::KernelRoute;
+use super::topology::Shared;
+use super::wire::{Kind, SocketKind};
+
+/// The kernel's table of its own addresses, which is never what a test is about.
+const LOCAL: u32 = 255;
+
+/// A host or a container's inside: a handle, cheap to clone.
+#[derive(Clone)]
+pub struct Host(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    /// Name in messages; unique in the lab.
+    name: String,
+    /// The host whose files it sees: itself, unless it is a container.
+    files: String,
+    namespace: String,
+    netlink: Mutex<Option<Netlink>>,
+}
+
+impl Host {
+    pub(crate) fn create(shared: &Arc<Shared>, name: &str, kind: Kind) -> Result<Self> {
+        let files = match &kind {
+            Kind::Container { of } => of.clone(),
+            _ => name.to_owned(),
+        };
+        let namespace = shared.client.create(name, kind)?;
+        let host = Self(Arc::new(Inner {
+            shared: Arc::clone(shared),
+            name: name.to_owned(),
+            files,
+            namespace,
+            netlink: Mutex::default(),
+        }));
+        host.link("lo").up()?;
+        Ok(host)
+    }
+
+    /// Name of the host.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Path of its network namespace for processes of the lab, as CNI plugins want it.
+    #[must_use]
+    pub fn namespace_path(&self) -> &str {
+        &self.0.namespace
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+
+    pub(crate) fn refused(&self, what: impl Into<String>, cause: impl std::fmt::Display) -> LabError {
+        LabError::refused(self.name(), what, cause)
+    }
+
+    pub(crate) fn open_namespace(&self) -> Result<OwnedFd> {
+        self.shared().client.namespace(self.name())
+    }
+
+    pub(crate) fn socket(&self, kind: SocketKind) -> Result<OwnedFd> {
+        self.shared().client.socket(self.name(), kind)
+    }
+
+    /// Lets go of what would keep the namespace alive after its end.
+    pub(crate) fn release(&self) {
+        self.0.netlink.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    pub(crate) fn netlink<T>(
+        &self,
+        what: &str,
+        action: impl FnOnce(&mut Netlink) -> io::Result<T>,
+    ) -> Result<T> {
+        let mut cached = self.0.netlink.lock().unwrap_or_else(PoisonError::into_inner);
+        let netlink = match &mut *cached {
+            Some(netlink) => netlink,
+            empty => empty.insert(Netlink::new(self.socket(SocketKind::Route { groups: 0 })?)),
+        };
+        action(netlink).map_err(|error| self.refused(what, error))
+    }
+
+    /// Names of its links by kernel index.
+    ///
+    /// # Errors
+    /// When the host is gone.
+    pub fn links(&self) -> Result<HashMap<u32, String>> {
+        let query = RouteNetlinkMessage::GetLink(LinkMessage::default());
+        let answers = self.netlink("listing links", |netlink| netlink.dump(query))?;
+        let name = |link: &LinkMessage| {
+            link.attributes.iter().find_map(|attribute| match attribute {
+                LinkAttribute::IfName(name) => Some(name.clone()),
+                _ => None,
+            })
+        };
+        let links = answers.into_iter().filter_map(|answer| match answer {
+            RouteNetlinkMessage::NewLink(link) => Some((link.header.index, name(&link)?)),
+            _ => None,
+        });
+        Ok(links.collect())
+    }
+
+    pub(crate) fn link_index(&self, dev: &str) -> Result<u32> {
+        let found = self.links()?.into_iter().find(|(_, name)| name == dev);
+        found.map(|(index, _)| index).ok_or_else(|| self.refused(format!("link {dev}"), "no such link"))
+    }
+
+    /// Its addresses, without those of the loopback link.
+    ///
+    /// # Errors
+    /// When the host is gone.
+    pub fn addresses(&self) -> Result<Vec<Address>> {
+        let links = self.links()?;
+        let query = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+        let answers = self.netlink("listing addresses", |netlink| netlink.dump(query))?;
+        let read = |message: AddressMessage| {
+            let dev = links.get(&message.header.index).filter(|dev| *dev != "lo")?.clone();
+            let mut address = None;
+            for attribute in &message.attributes {
+                match attribute {
+                    AddressAttribute::Local(local) => address = Some(*local),
+                    AddressAttribute::Address(peer) => address = address.or(Some(*peer)),
+                    _ => {}
+                }
+            }
+            let net = IpNet::new(address?, message.header.prefix_len).ok()?;
+            Some(Address { dev, net })
+        };
+        let all = answers.into_iter().filter_map(|answer| match answer {
+            RouteNetlinkMessage::NewAddress(message) => read(message),
+            _ => None,
+        });
+        Ok(all.collect())
+    }
+
+    /// Its routes of both families and every table, except the kernel's table of own addresses.
+    ///
+    /// # Errors
+    /// When the host is gone.
+    pub fn routes(&self) -> Result<Vec<KernelRoute>> {
+        let links = self.links()?;
+        let mut routes = Vec::new();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let mut query = RouteMessage::default();
+            query.header.address_family = family;
+            let query = RouteNetlinkMessage::GetRoute(query);
+            let answers = self.netlink("listing routes", |netlink| netlink.dump(query))?;
+            routes.extend(answers.iter().filter_map(|answer| match answer {
+                RouteNetlinkMessage::NewRoute(message) => KernelRoute::from_message(message, &links),
+                _ => None,
+            }));
+        }
+        routes.retain(|route| route.table != LOCAL);
+        routes.sort();
+        Ok(routes)
+    }
+
+    /// Its routes made by one routing protocol, such as [`super::BGP`].
+    ///
+    /// # Errors
+    /// When the host is gone.
+    pub fn routes_of(&self, protocol: u8) -> Result<Vec<KernelRoute>> {
+        let mut routes = self.routes()?;
+        routes.retain(|route| route.protocol == protocol);
+        Ok(routes)
+    }
+
+    /// Its routes to exactly this prefix.
+    ///
+    /// # Errors
+    /// When the prefix is malformed or the host is gone.
+    pub fn routes_to(&self, prefix: &str) -> Result<Vec<KernelRoute>> {
+        let prefix = parse_net(prefix)?.trunc();
+        let mut routes = self.routes()?;
+        routes.retain(|route| route.prefix == prefix);
+        Ok(routes)
+    }
+
+    /// Adds a route; one with the same prefix, table and metric is an error.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn add_route(&self, route: &KernelRoute) -> Result {
+        self.change_route(route, "adding", |message| {
+            (RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_EXCL)
+        })
+    }
+
+    /// Adds a route or takes the place of one with the same prefix, table and metric.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn replace_route(&self, route: &KernelRoute) -> Result {
+        self.change_route(route, "replacing", |message| {
+            (RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_REPLACE)
+        })
+    }
+
+    /// Deletes a route.
+    ///
+    /// # Errors
+    /// When there is none like it.
+    pub fn delete_route(&self, route: &KernelRoute) -> Result {
+        self.change_route(route, "deleting", |message| (RouteNetlinkMessage::DelRoute(message), 0))
+    }
+
+    /// Deletes every route of one routing protocol and says how many.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or somebody else deleted one meanwhile.
+    pub fn flush_routes(&self, protocol: u8) -> Result<usize> {
+        let routes = self.routes_of(protocol)?;
+        routes.iter().try_for_each(|route| self.delete_route(route))?;
+        Ok(routes.len())
+    }
+
+    fn change_route(
+        &self,
+        route: &KernelRoute,
+        doing: &str,
+        message: impl FnOnce(RouteMessage) -> (RouteNetlinkMessage, u16),
+    ) -> Result {
+        let what = format!("{doing} route {route}");
+        let links = self.links()?;
+        let index = |dev: &str| links.iter().find(|(_, name)| *name == dev).map(|(index, _)| *index);
+        let body = route.to_message(index).map_err(|cause| self.refused(&what, cause))?;
+        let (message, flags) = message(body);
+        self.netlink(&what, |netlink| netlink.change(message, flags))
+    }
+
+    /// Sets a sysctl, named as `net/ipv4/ip_forward` or `net.ipv4.ip_forward`.
+    ///
+    /// # Errors
+    /// When it does not exist or refuses the value.
+    pub fn set_sysctl(&self, key: &str, value: &str) -> Result {
+        self.shared().client.set_sysctl(self.name(), &sysctl_path(key), value)
+    }
+
+    /// Reads a sysctl.
+    ///
+    /// # Errors
+    /// When it does not exist.
+    pub fn sysctl(&self, key: &str) -> Result<String> {
+        self.shared().client.sysctl(self.name(), &sysctl_path(key))
+    }
+
+    /// Path from the test for a file the host sees as `inside`, which must be below `/run`,
+    /// `/tmp` or `/var/tmp`.
+    ///
+    /// # Errors
+    /// When it lies elsewhere: everything else is shared with the machine.
+    pub fn outside(&self, inside: &str) -> Result<PathBuf> {
+        let private = init::private_path(&self.0.files, Path::new(inside));
+        let path = private.ok_or_else(|| self.refused(inside, "only /run, /tmp and /var/tmp are private"))?;
+        Ok(self.shared().client.outside(path))
+    }
+
+    /// Writes a file below `/run`, `/tmp` or `/var/tmp` of the host, making its directory.
+    ///
+    /// # Errors
+    /// When it lies elsewhere or cannot be written.
+    pub fn write_file(&self, inside: &str, text: &str) -> Result {
+        let path = self.outside(inside)?;
+        let made = path.parent().map_or(Ok(()), fs::create_dir_all);
+        made.and_then(|()| fs::write(&path, text))
+            .map_err(|error| self.refused(format!("writing {inside}"), error))
+    }
+
+    /// Reads a file below `/run`, `/tmp` or `/var/tmp` of the host.
+    ///
+    /// # Errors
+    /// When it lies elsewhere or cannot be read.
+    pub fn read_file(&self, inside: &str) -> Result<String> {
+        fs::read_to_string(self.outside(inside)?)
+            .map_err(|error| self.refused(format!("reading {inside}"), error))
+    }
+}
+
+// Only names with dots inside, such as an interface `eth0.5`, need the form with slashes.
+fn sysctl_path(key: &str) -> String {
+    if key.contains('/') { key.to_owned() } else { key.replace('.', "/") }
+}
