@@ -9,9 +9,11 @@ pub mod frame;
 pub mod notification;
 pub mod open;
 pub mod refresh;
+pub mod update;
 
 pub use fault::{Disposition, Fault, FaultKind, MessageError};
 pub use frame::{HEADER_LEN, MAX_EXTENDED_LEN, MAX_LEN, MessageKind, RawMessage, next_message};
 pub use notification::Notification;
 pub use open::{Capability, Open};
 pub use refresh::{RefreshKind, RouteRefresh};
+pub use update::{Announcement, PeerKind, Update, UpdateContext, decode_update};

@@ -60,6 +60,14 @@ impl AttrBuilder {
     /// For codes with a known category only the Partial bit of `flags` counts, and only if transitive;
     /// the Extended Length bit never does.
     pub fn set_raw(&mut self, code: AttrCode, flags: u8, value: &[u8]) -> &mut Self {
+        self.items.retain(|item| item.code != code);
+        self.push_raw(code, flags, value);
+        self
+    }
+
+    /// As [`AttrBuilder::set_raw`] for a code that is not present, without looking for it.
+    pub(crate) fn push_raw(&mut self, code: AttrCode, flags: u8, value: &[u8]) {
+        debug_assert!(!self.contains(code));
         let flags = match code.category() {
             Some(category) if category == flags::OPTIONAL | flags::TRANSITIVE => {
                 category | flags & flags::PARTIAL
@@ -69,12 +77,7 @@ impl AttrBuilder {
         };
         let start = self.values.len();
         self.values.extend_from_slice(value);
-        let item = Item { code, flags, value: start..self.values.len() };
-        match self.items.iter_mut().find(|item| item.code == code) {
-            Some(old) => *old = item,
-            None => self.items.push(item),
-        }
-        self
+        self.items.push(Item { code, flags, value: start..self.values.len() });
     }
 
     /// Removes an attribute if present.
