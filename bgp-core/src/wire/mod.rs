@@ -4,6 +4,7 @@
 //! a [`MessageError`] that ends the session. Nothing is allocated in proportion to a length merely claimed.
 //! What depends on configuration (the expected AS, the accepted hold time) is checked by the session.
 
+pub mod encode;
 pub mod fault;
 pub mod frame;
 pub mod notification;
@@ -11,9 +12,12 @@ pub mod open;
 pub mod refresh;
 pub mod update;
 
+pub use encode::{Format, Unsendable, UnsendableReason, encode_announce, encode_end_of_rib, encode_withdraw};
 pub use fault::{Disposition, Fault, FaultKind, MessageError};
-pub use frame::{HEADER_LEN, MAX_EXTENDED_LEN, MAX_LEN, MessageKind, RawMessage, next_message};
+pub use frame::{
+    HEADER_LEN, MAX_EXTENDED_LEN, MAX_LEN, MessageKind, RawMessage, encode_keepalive, next_message,
+};
 pub use notification::Notification;
 pub use open::{Capability, Open};
 pub use refresh::{RefreshKind, RouteRefresh};
-pub use update::{Announcement, PeerKind, Update, UpdateContext, decode_update};
+pub use update::{Announcement, PeerKind, UpTo, Update, UpdateContext, decode_update};
