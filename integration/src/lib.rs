@@ -2,4 +2,5 @@
 //!
 //! [`lab`] builds hosts, links, bridges and containers without root and runs real daemons in them.
 
+pub mod demo;
 pub mod lab;

@@ -51,6 +51,7 @@ pub use daemon::{Daemon, End, Output};
 pub use error::{LabError, Result};
 pub use host::Host;
 pub use link::{Address, Link};
+pub(crate) use link::{parse_address, parse_net};
 pub use peregrine::{Peregrine, program as peregrine_program};
 pub use ping::{PingReport, Pinger};
 pub use route::{BGP, BIRD, BOOT, Hop, KernelRoute, MAIN, RouteKind, STATIC, any, via};
