@@ -1,0 +1,295 @@
+//! The encoder's half of fan-out: batches of all shards in, one log of messages out.
+//!
+//! Owned by one task for each group. The order of calls is: [`Encoder::push`] for each batch received,
+//! [`Encoder::join`], [`Encoder::request`] and [`Encoder::leave`] as sessions come and go, then
+//! [`Encoder::process`], then everything [`Encoder::poll_output`] has, then wake the members' tasks if
+//! [`Encoder::end`] moved. [`Encoder::process`] is also due at [`Encoder::poll_timeout`], and when a
+//! member's write asked for it. While [`Encoder::wants_batches`] says no, leave batches in their queue.
+
+mod splices;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bgp_core::types::PeerId;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::delta::{BatchKind, DeltaBatch};
+use crate::group::{GroupId, GroupKey, ShardId};
+use crate::log::{FrameLog, LogLimits, Progress, SpliceMark};
+use crate::pack::{Packer, Place};
+use crate::resync::{Ask, Grant, Member, Request, ShardRequest};
+use splices::{Collector, Splice};
+
+/// Something to be carried elsewhere.
+#[derive(Debug)]
+pub enum Output {
+    /// To a shard.
+    Shard(ShardRequest),
+    /// To a member: [`Member::granted`].
+    Grant {
+        /// Which.
+        peer: PeerId,
+        /// Leave to read.
+        grant: Grant,
+    },
+    /// A member was away for so long that nobody knows any more what was withdrawn meanwhile: its session
+    /// has to be reset with Cease.
+    Refused {
+        /// Which.
+        peer: PeerId,
+    },
+}
+
+/// One group's encoder.
+#[derive(Debug)]
+pub struct Encoder {
+    group: GroupId,
+    /// Batches not yet packed, by shard.
+    queues: Vec<VecDeque<DeltaBatch>>,
+    /// Flushes packed, by shard.
+    done: Vec<u32>,
+    packer: Packer,
+    log: FrameLog,
+    members: HashMap<PeerId, Arc<Progress>, FixedState>,
+    collector: Collector,
+    splices: Vec<Splice>,
+    tombs: Vec<Tombs>,
+    outputs: VecDeque<Output>,
+    paced: bool,
+    /// Calls since something last happened; spaces out the next ones.
+    quiet: u32,
+    timeout: Option<Instant>,
+}
+
+/// What one shard remembers for the sake of our members.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tombs {
+    present: bool,
+    forgotten: u32,
+}
+
+/// Figures of one group.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct EncoderFigures {
+    /// Members, attached or not.
+    pub members: usize,
+    /// Members that read the log.
+    pub attached: usize,
+    /// Splices under way.
+    pub splices: usize,
+    /// Octets of messages held.
+    pub log_bytes: usize,
+    /// Octets of messages ever encoded.
+    pub encoded_bytes: u64,
+    /// Messages ever encoded.
+    pub messages: u64,
+    /// NLRI ever encoded.
+    pub routes: u64,
+    /// Waiting for the median member.
+    pub paced: bool,
+}
+
+impl Encoder {
+    /// An encoder for a group fed by `shards` shards, at most 64.
+    pub fn new(group: GroupId, key: &GroupKey, shards: u8, limits: LogLimits) -> Self {
+        let shards = usize::from(shards.min(64));
+        Self {
+            group,
+            queues: (0..shards).map(|_| VecDeque::new()).collect(),
+            done: vec![0; shards],
+            packer: Packer::new(key, limits.segment_bytes),
+            log: FrameLog::new(limits),
+            members: HashMap::default(),
+            collector: Collector::default(),
+            splices: Vec::new(),
+            tombs: vec![Tombs::default(); shards],
+            outputs: VecDeque::new(),
+            paced: false,
+            quiet: 0,
+            timeout: None,
+        }
+    }
+
+    /// Takes a batch of one of the shards, in their order.
+    pub fn push(&mut self, batch: DeltaBatch) {
+        if let Some(queue) = self.queues.get_mut(usize::from(batch.shard.0)) {
+            queue.push_back(batch);
+        }
+    }
+
+    /// A new member, detached until it is granted its first splice: the whole state and End-of-RIB.
+    pub fn join(&mut self, peer: PeerId, now: Instant) -> Member {
+        let progress = self.log.progress(&self.done);
+        self.members.insert(peer, Arc::clone(&progress));
+        let member = Member::new(peer, progress);
+        self.request(member.request(), now);
+        member
+    }
+
+    /// Takes what [`Member::lagging`] or [`Member::refresh`] returned.
+    pub fn request(&mut self, request: Request, now: Instant) {
+        if self.members.contains_key(&request.peer) {
+            self.collector.add(request, now);
+        }
+    }
+
+    /// Forgets a member.
+    pub fn leave(&mut self, peer: PeerId) {
+        self.members.remove(&peer);
+        self.collector.remove(peer);
+    }
+
+    /// Whether no member is left.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Whether batches should be taken from the queue: the median member keeps up.
+    pub fn wants_batches(&self) -> bool {
+        !self.paced
+    }
+
+    /// Octets of log ever written; when it moves, members have something to read.
+    pub fn end(&self) -> u64 {
+        self.log.end()
+    }
+
+    /// When [`Encoder::process`] should be called at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.timeout, self.collector.due()].into_iter().flatten().min()
+    }
+
+    /// The next thing to be carried elsewhere.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Figures for `groups` and metrics.
+    pub fn figures(&self) -> EncoderFigures {
+        EncoderFigures {
+            members: self.members.len(),
+            attached: self.members.values().filter(|p| self.log.behind(p).is_some()).count(),
+            splices: self.splices.len(),
+            log_bytes: self.log.bytes(),
+            encoded_bytes: self.log.end(),
+            messages: self.packer.messages(),
+            routes: self.packer.routes(),
+            paced: self.paced,
+        }
+    }
+
+    /// How many octets of the log a member has yet to take; `None` if it is not attached.
+    pub fn lag(&self, peer: PeerId) -> Option<u64> {
+        self.log.behind(self.members.get(&peer)?)
+    }
+
+    /// Packs what was pushed, drops what was read, starts and feeds splices.
+    pub fn process(&mut self, now: Instant) {
+        let before = (self.log.end(), self.log.bytes());
+        while self.pack_round() {}
+        self.log.reclaim(self.members.values().map(AsRef::as_ref));
+        self.start_splices(now);
+        self.feed_splices();
+        self.pace();
+        self.forget();
+        self.quiet = if before == (self.log.end(), self.log.bytes()) { (self.quiet + 1).min(9) } else { 0 };
+        let waits = self.log.bytes() > 0 || self.paced || self.hungry_splices() || self.owes_forgetting();
+        self.timeout = waits.then(|| now + TICK * (1 << self.quiet));
+    }
+
+    /// Packs the first batch of every shard: flushes together, splices each for itself.
+    fn pack_round(&mut self) -> bool {
+        let is_flush = |batch: &DeltaBatch| matches!(batch.kind, BatchKind::Flush { .. });
+        let mut flushes = Vec::with_capacity(self.queues.len());
+        for queue in &mut self.queues {
+            if queue.front().is_some_and(is_flush) {
+                flushes.extend(queue.pop_front());
+            }
+        }
+        if !flushes.is_empty() {
+            self.pack_flushes(&flushes);
+        }
+        let mut busy = !flushes.is_empty();
+        for at in 0..self.queues.len() {
+            let Some(queue) = self.queues.get_mut(at) else { continue };
+            if queue.front().is_some_and(|batch| !is_flush(batch))
+                && let Some(batch) = queue.pop_front()
+            {
+                self.pack_splice(&batch);
+                busy = true;
+            }
+        }
+        busy
+    }
+
+    /// A shard's flush holds a prefix at most once, and shards share none: so one flush of each may be
+    /// packed in any order, but two of a shard may not be mixed.
+    fn pack_flushes(&mut self, flushes: &[DeltaBatch]) {
+        let before = self.done.clone();
+        for batch in flushes {
+            let shard = usize::from(batch.shard.0);
+            if let (BatchKind::Flush { flush }, Some(done)) = (batch.kind, self.done.get_mut(shard)) {
+                *done = flush;
+            }
+            self.note_tombs(batch);
+        }
+        // Whoever is not attached will be told by a splice.
+        if self.members.values().any(|progress| self.log.behind(progress).is_some()) {
+            let place = Place { before: &before, after: &self.done, mark: None, end_of_rib: false };
+            self.packer.pack(flushes, place, &mut self.log);
+        }
+    }
+
+    fn note_tombs(&mut self, batch: &DeltaBatch) {
+        if let Some(tombs) = self.tombs.get_mut(usize::from(batch.shard.0)) {
+            tombs.present |= batch.tombstones;
+        }
+    }
+
+    /// Stops taking batches while the median member is far behind: pacing by the crowd, not the straggler.
+    fn pace(&mut self) {
+        let limit = self.log.limits().pace_bytes;
+        self.paced = self.log.bytes() > limit
+            && splices::median_behind(&self.log, self.members.values()).is_some_and(|b| b > limit as u64);
+        self.log.set_hungry(self.paced || self.hungry_splices());
+    }
+
+    fn hungry_splices(&self) -> bool {
+        self.splices.iter().any(|splice| splice.paused != 0)
+    }
+
+    /// Whether a shard holds tombstones that members have yet to pass.
+    fn owes_forgetting(&self) -> bool {
+        self.tombs.iter().any(|tombs| tombs.present)
+    }
+
+    /// Tells shards how far every member has come.
+    fn forget(&mut self) {
+        if !self.owes_forgetting() {
+            return;
+        }
+        let mut passed = self.done.clone();
+        for progress in self.members.values() {
+            for (least, flush) in passed.iter_mut().zip(progress.watermark()) {
+                *least = (*least).min(flush);
+            }
+        }
+        for (shard, ((tombs, passed), done)) in self.tombs.iter_mut().zip(passed).zip(&self.done).enumerate()
+        {
+            if tombs.present && passed > tombs.forgotten {
+                tombs.forgotten = passed;
+                // Later flushes will say again that there are some.
+                tombs.present = passed < *done;
+                let ask = Ask::Forget { flush: passed };
+                let request = ShardRequest { shard: ShardId(shard as u8), group: self.group, ask };
+                self.outputs.push_back(Output::Shard(request));
+            }
+        }
+    }
+}
+
+/// How soon what members have read is looked at again, doubled up to 512 times while nothing happens.
+const TICK: Duration = Duration::from_millis(2);

@@ -1,0 +1,234 @@
+//! The shard's half of fan-out: what every group was told, and what it must be told next.
+//!
+//! An [`Export`] lives beside a [`bgp_core::rib::Shard`] on the same thread and is its
+//! [`ChangeSink`]. The order of calls is:
+//!
+//! 1. [`Export::set_open`] for each group, by whether its encoder's queue has room;
+//! 2. `Shard::flush(&mut export)`;
+//! 3. [`Export::finish`], before the table changes again: one batch for each open group that has one;
+//! 4. [`Export::handle`] for requests of encoders, one batch for each that has one, sent on the same queue.
+//!
+//! A group whose queue is full keeps a set of destinations instead of changes; when it is opened again,
+//! [`Export::finish`] looks at their state of that moment. So a slow group compresses, and never waits.
+
+mod dirty;
+mod group_out;
+mod pending;
+mod resync;
+
+use std::sync::Arc;
+
+use bgp_core::policy::Policy;
+use bgp_core::rib::{Best, Change, ChangeContext, ChangeSink, DestId, Hold, TableId};
+use bgp_core::types::{Family, NlriKey, V4Key, V6Key};
+
+use crate::delta::{BatchKind, DeltaBatch};
+use crate::group::{GroupId, GroupKey, ShardId};
+use crate::resync::{Ask, ShardRequest};
+use group_out::GroupOut;
+use pending::Pending;
+use resync::SpliceState;
+
+/// What export reads of the tables beside the changes it is told.
+pub trait Routes {
+    /// To look up, retain and release attribute sets, and the peers.
+    fn context(&mut self) -> ChangeContext<'_>;
+
+    /// One past the highest slot in use.
+    fn bound(&self, table: TableId, family: Family) -> u32;
+
+    /// The prefix in a slot and its best path; `None` for a slot not in use.
+    fn lookup<K: NlriKey>(&self, table: TableId, dest: DestId) -> Option<(K, Option<Best>)>;
+
+    /// Gives back a slot that was held; without effect if the destination has paths.
+    fn free_dest<K: NlriKey>(&mut self, table: TableId, dest: DestId);
+}
+
+/// All groups of one shard.
+#[derive(Debug)]
+pub struct Export {
+    shard: ShardId,
+    groups: Vec<GroupOut>,
+    scratch: Pending,
+}
+
+/// Figures of one group in one shard.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct GroupFigures {
+    /// The group.
+    pub group: GroupId,
+    /// Prefixes it was told.
+    pub live: u32,
+    /// Withdrawn prefixes still remembered.
+    pub tombstones: u32,
+    /// Destinations waiting for room in the queue.
+    pub dirty: usize,
+    /// Number of the last flush.
+    pub flush: u32,
+    /// Heap octets of its Adj-RIB-Out.
+    pub bytes: usize,
+}
+
+impl Export {
+    /// Nobody to tell yet.
+    pub fn new(shard: ShardId) -> Self {
+        Self { shard, groups: Vec::new(), scratch: Pending::default() }
+    }
+
+    /// Adds a group; it costs nothing until its first splice is asked for.
+    pub fn add_group(&mut self, id: GroupId, key: GroupKey, policy: Arc<Policy>) {
+        self.groups.push(GroupOut::new(id, self.shard, key, policy));
+    }
+
+    /// Forgets a group, whose encoder must be gone: batches for it are not made any more.
+    ///
+    /// Costs a walk over the group's entries.
+    pub fn remove_group(&mut self, id: GroupId, routes: &mut impl Routes) {
+        let Some(at) = self.groups.iter().position(|group| group.id == id) else { return };
+        let mut group = self.groups.swap_remove(at);
+        let emptied = group.dissolve(&mut routes.context());
+        self.give_back(&group.key, &emptied, routes);
+    }
+
+    /// Says whether the encoder's queue has room for two batches, a flush and a chunk.
+    pub fn set_open(&mut self, id: GroupId, open: bool) {
+        if let Some(group) = self.groups.iter_mut().find(|group| group.id == id) {
+            group.open = open;
+        }
+    }
+
+    /// Whether something waits for a group to be opened.
+    pub fn is_behind(&self, id: GroupId) -> bool {
+        self.groups.iter().any(|group| group.id == id && group.dirty.len() > 0)
+    }
+
+    /// Ends a flush: appends to `out` at most one batch for each open group.
+    ///
+    /// To be called after every `Shard::flush`, before the table changes; and whenever a group that
+    /// [is behind](Export::is_behind) was opened.
+    pub fn finish(&mut self, routes: &mut impl Routes, out: &mut Vec<DeltaBatch>) {
+        let mut emptied = Vec::new();
+        for at in 0..self.groups.len() {
+            let Some(group) = self.groups.get_mut(at) else { continue };
+            if group.open && group.dirty.len() > 0 {
+                let limit = MAX_CATCH_UP.saturating_sub(group.pending.len());
+                match group.key.family {
+                    Family::IPV6_UNICAST => group.catch_up::<V6Key>(routes, limit, &mut emptied),
+                    _ => group.catch_up::<V4Key>(routes, limit, &mut emptied),
+                }
+            }
+            out.extend(group.take_flush());
+            group.bound_tombstones(&mut emptied);
+            if !emptied.is_empty() {
+                let key = group.key.clone();
+                self.give_back(&key, &emptied, routes);
+                emptied.clear();
+            }
+        }
+    }
+
+    /// Does what an encoder asks; the batch, if any, goes to it after those of earlier flushes.
+    pub fn handle(&mut self, request: ShardRequest, routes: &mut impl Routes) -> Option<DeltaBatch> {
+        let at = self.groups.iter().position(|group| group.id == request.group)?;
+        let group = self.groups.get_mut(at)?;
+        match request.ask {
+            Ask::Resync(ask) if ask.from < group.floor => {
+                let kind = BatchKind::Refused { splice: ask.splice };
+                Some(self.scratch.take(group.id, group.shard, kind))
+            }
+            Ask::Resync(ask) => {
+                let state = SpliceState::new(ask);
+                Some(chunk(group, state, routes, &mut self.scratch))
+            }
+            Ask::Continue(splice) => {
+                let at = group.splices.iter().position(|state| state.ask.splice == splice)?;
+                let state = group.splices.swap_remove(at);
+                Some(chunk(group, state, routes, &mut self.scratch))
+            }
+            Ask::Cancel(splice) => {
+                group.splices.retain(|state| state.ask.splice != splice);
+                None
+            }
+            Ask::Forget { flush } => {
+                let mut emptied = Vec::new();
+                group.forget(flush, &mut emptied);
+                let key = group.key.clone();
+                self.give_back(&key, &emptied, routes);
+                None
+            }
+        }
+    }
+
+    /// Figures of every group.
+    pub fn figures(&self) -> impl Iterator<Item = GroupFigures> + '_ {
+        self.groups.iter().map(|group| GroupFigures {
+            group: group.id,
+            live: group.adj.live(),
+            tombstones: group.adj.tombstones(),
+            dirty: group.dirty.len(),
+            flush: group.flush,
+            bytes: group.adj.bytes() + group.dirty.bytes(),
+        })
+    }
+
+    /// Gives back the slots no group remembers any more.
+    fn give_back(&self, key: &GroupKey, emptied: &[DestId], routes: &mut impl Routes) {
+        for dest in emptied {
+            if self.holds(key.table, key.family, *dest) {
+                continue;
+            }
+            match key.family {
+                Family::IPV6_UNICAST => routes.free_dest::<V6Key>(key.table, *dest),
+                _ => routes.free_dest::<V4Key>(key.table, *dest),
+            }
+        }
+    }
+
+    fn holds(&self, table: TableId, family: Family, dest: DestId) -> bool {
+        let mut groups = self.groups.iter();
+        groups.any(|g| g.key.table == table && g.key.family == family && g.holds(dest))
+    }
+}
+
+impl ChangeSink for Export {
+    fn change<K: NlriKey>(&mut self, change: &Change<'_, K>, ctx: &mut ChangeContext<'_>) -> Hold {
+        let mut hold = Hold::No;
+        for group in &mut self.groups {
+            let ours = group.key.family == K::FAMILY && group.key.table == change.table;
+            if !ours || change.dest.0 >= group.populated {
+                continue;
+            }
+            if !change.best_changed {
+                // Only the set of equal paths changed, which is nothing to tell.
+            } else if group.open {
+                group.dirty.remove(change.dest);
+                group.evaluate(change.dest, change.key, change.best, ctx);
+            } else {
+                group.dirty.insert(change.dest);
+            }
+            if group.holds(change.dest) {
+                hold = Hold::Yes;
+            }
+        }
+        hold
+    }
+}
+
+fn chunk(
+    group: &mut GroupOut,
+    mut state: SpliceState,
+    routes: &mut impl Routes,
+    scratch: &mut Pending,
+) -> DeltaBatch {
+    let batch = match group.key.family {
+        Family::IPV6_UNICAST => resync::chunk::<V6Key>(group, &mut state, routes, scratch),
+        _ => resync::chunk::<V4Key>(group, &mut state, routes, scratch),
+    };
+    if !matches!(batch.kind, BatchKind::Splice { last: true, .. }) {
+        group.splices.push(state);
+    }
+    batch
+}
+
+/// Destinations looked at for one flush of a group that was behind.
+const MAX_CATCH_UP: usize = 4096;

@@ -1,0 +1,169 @@
+//! Batches into messages: few, full, and encoded once for all members.
+
+use bgp_core::types::{AttrSet, Family, PerFamily};
+use bgp_core::wire::{Format, encode_announce, encode_end_of_rib, encode_withdraw};
+use bytes::BytesMut;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::delta::{Audience, DeltaBatch};
+use crate::group::GroupKey;
+use crate::log::{Content, FrameLog, Span, SpliceMark};
+use crate::sabotage::{Rule, removed};
+
+/// Encodes for one group; keeps its buffer between calls.
+#[derive(Debug)]
+pub(crate) struct Packer {
+    family: Family,
+    format: Format,
+    segment_bytes: usize,
+    buffer: BytesMut,
+    spans: Vec<Span>,
+    joined: Vec<u8>,
+    messages: u64,
+    routes: u64,
+}
+
+/// Where in the history of flushes the messages stand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    /// What had ended before them.
+    pub(crate) before: &'a [u32],
+    /// What has ended with the last of them.
+    pub(crate) after: &'a [u32],
+    /// They are for the members of a splice.
+    pub(crate) mark: Option<SpliceMark>,
+    /// They end with End-of-RIB.
+    pub(crate) end_of_rib: bool,
+}
+
+/// Everything in a set of batches that goes under the same attributes to the same audience.
+struct Merged<'a> {
+    attrs: Option<&'a AttrSet>,
+    audience: Audience,
+    nlri: Vec<&'a [u8]>,
+}
+
+impl Packer {
+    pub(crate) fn new(key: &GroupKey, segment_bytes: usize) -> Self {
+        let format = Format {
+            max_len: usize::from(key.wire.max_message),
+            four_octet_as: key.wire.four_octet_asn,
+            extended_next_hop: key.wire.extended_next_hop,
+            add_path: PerFamily { ipv4: key.wire.add_path, ipv6: key.wire.add_path },
+        };
+        Self {
+            family: key.family,
+            format,
+            segment_bytes,
+            buffer: BytesMut::new(),
+            spans: Vec::new(),
+            joined: Vec::new(),
+            messages: 0,
+            routes: 0,
+        }
+    }
+
+    /// Messages ever encoded.
+    pub(crate) fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// NLRI ever encoded.
+    pub(crate) fn routes(&self) -> u64 {
+        self.routes
+    }
+
+    /// Appends the messages for `batches`, which must not name a prefix twice for the same audience.
+    pub(crate) fn pack(&mut self, batches: &[DeltaBatch], place: Place<'_>, log: &mut FrameLog) {
+        self.routes += batches.iter().map(|batch| u64::from(batch.routes)).sum::<u64>();
+        if let [batch] = batches {
+            for run in &batch.runs {
+                self.write(run.attrs.as_ref(), run.audience, batch.octets(run));
+                self.cut_if_full(place, log);
+            }
+        } else {
+            self.pack_merged(batches, place, log);
+        }
+        if place.end_of_rib {
+            encode_end_of_rib(&mut self.buffer, self.family);
+            self.messages += 1;
+            self.extend_span(Audience::All);
+        }
+        self.cut(place.after, place.mark, log);
+    }
+
+    /// Shards hold neighbouring prefixes apart, which often share their attributes.
+    fn pack_merged(&mut self, batches: &[DeltaBatch], place: Place<'_>, log: &mut FrameLog) {
+        let mut merged: Vec<Merged<'_>> = Vec::new();
+        let mut index: HashMap<(Option<&AttrSet>, Audience), usize, FixedState> = HashMap::default();
+        for batch in batches {
+            for run in &batch.runs {
+                let attrs = run.attrs.as_ref();
+                let at = *index.entry((attrs, run.audience)).or_insert_with(|| {
+                    merged.push(Merged { attrs, audience: run.audience, nlri: Vec::new() });
+                    merged.len() - 1
+                });
+                if let Some(merged) = merged.get_mut(at) {
+                    merged.nlri.push(batch.octets(run));
+                }
+            }
+        }
+        merged.sort_by_key(|merged| merged.attrs.is_some());
+        for Merged { attrs, audience, nlri } in merged {
+            if let [nlri] = nlri.as_slice() {
+                self.write(attrs, audience, nlri);
+            } else {
+                let mut joined = std::mem::take(&mut self.joined);
+                joined.clear();
+                nlri.iter().for_each(|nlri| joined.extend_from_slice(nlri));
+                self.write(attrs, audience, &joined);
+                self.joined = joined;
+            }
+            self.cut_if_full(place, log);
+        }
+    }
+
+    fn write(&mut self, attrs: Option<&AttrSet>, audience: Audience, nlri: &[u8]) {
+        let out = &mut self.buffer;
+        let written = match attrs {
+            Some(attrs) => encode_announce(out, &self.format, attrs, self.family, nlri),
+            None => encode_withdraw(out, &self.format, self.family, nlri),
+        };
+        let written = written.or_else(|unsendable| {
+            // What cannot be told must not leave an older route with the members.
+            let rest = nlri.get(unsendable.from..).unwrap_or(&[]);
+            encode_withdraw(out, &self.format, self.family, rest)
+        });
+        self.messages += written.unwrap_or(0) as u64;
+        self.extend_span(audience);
+    }
+
+    fn extend_span(&mut self, audience: Audience) {
+        let end = self.buffer.len() as u32;
+        match self.spans.last_mut() {
+            Some(last) if last.audience == audience => last.end = end,
+            _ => self.spans.push(Span { end, audience }),
+        }
+    }
+
+    /// Begins a new segment within a flush or chunk, which ends with a later one.
+    fn cut_if_full(&mut self, place: Place<'_>, log: &mut FrameLog) {
+        if self.buffer.len() >= self.segment_bytes {
+            let mark = place.mark.map(|mark| SpliceMark { last: false, ..mark });
+            let watermark = if removed(Rule::WholeFlush) { place.after } else { place.before };
+            self.cut(watermark, mark, log);
+        }
+    }
+
+    fn cut(&mut self, watermark: &[u32], splice: Option<SpliceMark>, log: &mut FrameLog) {
+        log.append(Content {
+            bytes: self.buffer.as_ref().into(),
+            spans: self.spans.as_slice().into(),
+            watermark: watermark.into(),
+            splice,
+        });
+        self.buffer.clear();
+        self.spans.clear();
+    }
+}

@@ -1,0 +1,188 @@
+//! From a route in the table to the attributes a group is sent.
+//!
+//! A pure function of the attributes after import, where they come from, and the group's key and policy;
+//! so the result is never stored with a route but derived again when it must be sent again.
+
+use bgp_core::policy::{Policy, RouteSource, Subject, Verdict};
+use bgp_core::rib::{PeerInfo, PeerKind};
+use bgp_core::types::attr::flags;
+use bgp_core::types::{AttrBuilder, AttrCode, AttrSet, Family, NextHop, Origin, RouterId};
+use ipnet::IpNet;
+
+use crate::group::{GroupKey, NextHopRule};
+use crate::rules::{PeerRole, communities_allow, is_reflection, may_advertise};
+
+/// LOCAL_PREF towards internal peers where nobody set one.
+const DEFAULT_LOCAL_PREF: u32 = 100;
+
+/// Where a path comes from, as far as what is sent depends on it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Source {
+    /// Its role towards us.
+    pub role: PeerRole,
+    /// Its BGP identifier, the originator unless the route names one.
+    pub router_id: RouterId,
+}
+
+impl From<&PeerInfo> for Source {
+    fn from(info: &PeerInfo) -> Self {
+        let role = match (info.kind, info.client) {
+            (PeerKind::Local, _) => PeerRole::Local,
+            (PeerKind::External, _) => PeerRole::External,
+            (PeerKind::Internal, true) => PeerRole::Client,
+            (PeerKind::Internal, false) => PeerRole::NonClient,
+        };
+        Self { role, router_id: info.router_id }
+    }
+}
+
+/// Derives outgoing attributes for one group; keeps scratch memory between calls.
+#[derive(Debug, Default)]
+pub struct Transform {
+    builder: AttrBuilder,
+}
+
+impl Transform {
+    /// The attributes members of the group are sent for a route, or `None` if they may not hear it.
+    ///
+    /// `prefix` only matters to policies that look at it. Rules come first, then policy, then what the
+    /// protocol demands: AS path, next hop, and the attributes that stay inside or outside of the AS.
+    pub fn outgoing(
+        &mut self,
+        key: &GroupKey,
+        policy: &Policy,
+        route: &Subject<'_>,
+        source: Source,
+    ) -> Option<AttrSet> {
+        if !may_advertise(source.role, key.role) || !communities_allow(route.attrs, key.role) {
+            return None;
+        }
+        if key.loop_asn.is_some_and(|asn| route.attrs.as_path().count(asn) > 0) {
+            return None;
+        }
+        let edited = match policy.apply(route) {
+            Verdict::Accept(edited) => edited,
+            Verdict::Reject => return None,
+        };
+        let attrs = edited.as_ref().unwrap_or(route.attrs);
+        // The policy may just have said that nobody outside should hear it.
+        if edited.is_some() && !communities_allow(attrs, key.role) {
+            return None;
+        }
+        let edits = Edits { before: route.attrs, after: attrs };
+        self.write(key, edits, source)
+    }
+
+    fn write(&mut self, key: &GroupKey, edits: Edits<'_>, source: Source) -> Option<AttrSet> {
+        let attrs = edits.after;
+        let next_hop = next_hop(key, edits, source)?;
+        let out = &mut self.builder;
+        out.clear();
+        out.origin(Origin::Igp).as_path(&[]);
+        for attr in attrs.iter() {
+            let sent = match attr.code {
+                AttrCode::NEXT_HOP | AttrCode::AS4_PATH | AttrCode::AS4_AGGREGATOR => false,
+                AttrCode::MP_REACH_NLRI | AttrCode::MP_UNREACH_NLRI => false,
+                AttrCode::ORIGINATOR_ID | AttrCode::CLUSTER_LIST => is_reflection(source.role, key.role),
+                AttrCode::LOCAL_PREF => key.role.is_internal(),
+                AttrCode::MED => key.role.is_internal() || edits.may_send_med(source.role),
+                // Non-transitive and not understood: it ends here (RFC 4271 §5).
+                code => code.category().is_some() || attr.flags & flags::TRANSITIVE != 0,
+            };
+            if sent {
+                let unknown = attr.code.category().is_none() && source.role != PeerRole::Local;
+                let partial = if unknown { flags::PARTIAL } else { 0 };
+                out.set_raw(attr.code, attr.flags | partial, attr.value);
+            }
+        }
+        out.next_hop(next_hop);
+        if key.role.is_internal() {
+            internal(out, key, source);
+        } else {
+            external(out, key, attrs);
+        }
+        Some(out.build())
+    }
+}
+
+/// Attributes before and after the export policy: what it set on purpose is not taken away.
+#[derive(Clone, Copy)]
+struct Edits<'a> {
+    before: &'a AttrSet,
+    after: &'a AttrSet,
+}
+
+impl Edits<'_> {
+    /// A MED somebody sent us goes no further (RFC 4271 §5.1.4); one that is ours does.
+    fn may_send_med(self, from: PeerRole) -> bool {
+        from == PeerRole::Local || self.before.med() != self.after.med()
+    }
+
+    fn chosen_next_hop(self) -> Option<NextHop> {
+        self.after
+            .next_hop()
+            .filter(|_| self.before.raw(AttrCode::NEXT_HOP) != self.after.raw(AttrCode::NEXT_HOP))
+    }
+}
+
+fn internal(out: &mut AttrBuilder, key: &GroupKey, source: Source) {
+    if !out.contains(AttrCode::LOCAL_PREF) {
+        out.local_pref(DEFAULT_LOCAL_PREF);
+    }
+    if is_reflection(source.role, key.role) {
+        if !out.contains(AttrCode::ORIGINATOR_ID) {
+            out.originator_id(source.router_id);
+        }
+        out.prepend_cluster(key.speaker.cluster_id);
+    }
+}
+
+fn external(out: &mut AttrBuilder, key: &GroupKey, attrs: &AttrSet) {
+    out.as_path(&attrs.as_path().prepended(key.speaker.asn, 1));
+    if attrs.ext_communities().any(|community| !community.is_transitive()) {
+        // RFC 4360 §6
+        let kept: Vec<u8> = attrs.ext_communities().filter(|c| c.is_transitive()).flat_map(|c| c.0).collect();
+        if kept.is_empty() {
+            out.remove(AttrCode::EXT_COMMUNITIES);
+        } else {
+            let flags = attrs.raw(AttrCode::EXT_COMMUNITIES).map_or(0, |attr| attr.flags);
+            out.set_raw(AttrCode::EXT_COMMUNITIES, flags, &kept);
+        }
+    }
+}
+
+/// The next hop to send; `None` if there is none that the members could use.
+fn next_hop(key: &GroupKey, edits: Edits<'_>, source: Source) -> Option<NextHop> {
+    let next_hop = match (edits.chosen_next_hop(), edits.after.next_hop()) {
+        (Some(chosen), _) => chosen,
+        (None, Some(theirs)) if keeps(key, source) => match theirs {
+            // A link-local address means nothing beyond the link it came from (RFC 2545 §3).
+            NextHop::V6WithLinkLocal { global, .. } => NextHop::V6(global),
+            NextHop::V6(addr) if addr.is_unicast_link_local() => key.local_next_hop?,
+            other => other,
+        },
+        _ => key.local_next_hop?,
+    };
+    let fits = match next_hop {
+        NextHop::V4(_) => key.family == Family::IPV4_UNICAST,
+        NextHop::V6(_) | NextHop::V6WithLinkLocal { .. } => {
+            key.family != Family::IPV4_UNICAST || key.wire.extended_next_hop
+        }
+    };
+    fits.then_some(next_hop)
+}
+
+fn keeps(key: &GroupKey, source: Source) -> bool {
+    match key.next_hop {
+        NextHopRule::Keep => true,
+        NextHopRule::Auto => key.role.is_internal(),
+        // RFC 4456 §10: a reflector must not attract the traffic of what it reflects.
+        NextHopRule::Own => is_reflection(source.role, key.role),
+    }
+}
+
+/// What an export policy sees of a route.
+pub fn subject<'a>(key: &GroupKey, prefix: IpNet, attrs: &'a AttrSet, source: Source) -> Subject<'a> {
+    let from = if source.role == PeerRole::Local { RouteSource::Local } else { RouteSource::Peers };
+    Subject { prefix, attrs, source: from, peer_type: Some(key.peer_type()) }
+}
