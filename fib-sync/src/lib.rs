@@ -13,7 +13,9 @@
 
 pub mod config;
 pub mod desired;
+pub mod engine;
 pub mod error;
+pub mod event;
 pub mod kernel;
 pub mod nexthop;
 pub mod origin;
@@ -27,7 +29,8 @@ pub mod view;
 pub use config::{FibConfig, OriginRules};
 pub use desired::{DesiredRoute, UpdateBatch};
 pub use error::FibError;
+pub use event::FibEvent;
 pub use nexthop::{NextHopRef, Reachability};
 pub use origin::{IfPattern, Origin, OriginReason};
-pub use service::{FibEvent, FibHandle};
+pub use service::{FibHandle, FibSync};
 pub use status::{Counters, FibSnapshot, RouteStatus, SnapshotQuery};

@@ -96,9 +96,10 @@ impl KernelView {
     pub fn set_link(&mut self, link: Link, touched: &mut Touched) {
         let index = link.ifindex;
         let went_down = self.links.get(&index).is_some_and(|old| old.up) && !link.up;
-        let old = self.links.insert(index, link.clone());
-        let name_changed = old.as_ref().is_some_and(|old| old.name != link.name);
-        if old.is_none_or(|old| old.usable() != link.usable()) || name_changed {
+        let changed =
+            self.links.get(&index).is_none_or(|old| old.usable() != link.usable() || old.name != link.name);
+        self.links.insert(index, link);
+        if changed {
             self.touch_link(index, touched);
         }
         if went_down {

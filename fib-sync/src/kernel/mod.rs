@@ -2,12 +2,14 @@
 //!
 //! The vocabulary here is plain data, so that everything above can run against a fake.
 
+pub mod netlink;
 pub mod seen;
 
 use std::future::Future;
 use std::io;
 
 use crate::plan::FibOp;
+pub use netlink::Netlink;
 pub use seen::{Fact, Link, SeenAddr, SeenHop, SeenKind, SeenRoute};
 
 /// A kernel to read and write.

@@ -57,6 +57,11 @@ impl Tracker {
         }
     }
 
+    /// Whether anybody is interested in it.
+    pub fn knows(&self, next_hop: NextHopRef) -> bool {
+        self.tracked.contains_key(&next_hop)
+    }
+
     /// Whether a change of the routes for `prefix` can matter to a tracked next hop.
     pub fn concerns(&self, prefix: ipnet::IpNet) -> bool {
         // An IPv4 next hop may be written as IPv6, so canonical addresses count.

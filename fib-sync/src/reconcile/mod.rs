@@ -334,6 +334,21 @@ impl Reconciler {
         self.observe(prefix, 0, now);
     }
 
+    /// A foreign route took the place of ours, which nobody says is gone.
+    pub fn own_route_taken(&mut self, prefix: IpNet, now: Instant) {
+        self.observe(prefix, 0, now);
+    }
+
+    /// Whether a change of somebody else's routes for `prefix` can matter to a desired route.
+    pub fn concerns(&self, prefix: IpNet) -> bool {
+        self.desires.iter().any(|(_, desired)| match desired.as_ref() {
+            DesiredRoute::Via { next_hops, .. } => {
+                next_hops.iter().any(|next_hop| prefix.contains(&next_hop.addr.to_canonical()))
+            }
+            DesiredRoute::Blackhole => false,
+        })
+    }
+
     /// Says whether a foreign route has the key of our route for `prefix`.
     pub fn foreign(&mut self, prefix: IpNet, present: bool) {
         let Some(entry) = self.entries.get_mut(prefix) else { return };

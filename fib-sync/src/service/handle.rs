@@ -1,36 +1,12 @@
-//! The two ends the rest of the program holds: commands in, events out.
+//! The end that the rest of the program holds: commands in, answers out.
 
-use ipnet::IpNet;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::OriginRules;
 use crate::desired::UpdateBatch;
 use crate::error::FibError;
-use crate::nexthop::{NextHopRef, Reachability};
-use crate::origin::Origin;
-use crate::status::{FibSnapshot, RouteStatus, SnapshotQuery};
-
-/// What the task tells. Receivers may be slow: what piles up is merged, never queued.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum FibEvent {
-    /// The first comparison with the kernel is done; `routes` own routes were found and adopted.
-    Adopted {
-        /// How many.
-        routes: usize,
-    },
-    /// Tracked next hops whose reachability is new or changed. Each tracked one is told at least once.
-    NextHopChanged(Vec<(NextHopRef, Reachability)>),
-    /// The set of originated prefixes changed.
-    OriginsChanged {
-        /// New, or with a new reason.
-        added: Vec<Origin>,
-        /// Gone.
-        removed: Vec<IpNet>,
-    },
-    /// Routes whose standing in the kernel changed; only the last one per prefix.
-    /// `Installed` is told only after something else was told.
-    RouteStatus(Vec<(IpNet, RouteStatus)>),
-}
+use crate::nexthop::NextHopRef;
+use crate::status::{FibSnapshot, SnapshotQuery};
 
 /// Sends commands to the task; clones share one bounded queue.
 #[derive(Clone, Debug)]
