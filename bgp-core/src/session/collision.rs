@@ -8,6 +8,7 @@
 use crate::types::{Asn, RouterId};
 
 use super::io::Direction;
+use super::timers::Slot;
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -26,16 +27,15 @@ pub(super) enum Admission {
     /// Beside what is there.
     Join,
     /// Instead of the connection in the first or second slot, which never brought an OPEN.
-    Replace(usize),
+    Replace(Slot),
     /// Not at all.
     Refuse,
 }
 
 /// Admits a new connection beside the existing ones.
 pub(super) fn admit(existing: [Option<(Direction, Stage)>; 2], new: Direction) -> Admission {
-    let silent = existing
-        .iter()
-        .position(|conn| conn.is_some_and(|(dir, stage)| dir == new && stage == Stage::OpenSent));
+    let slots = Slot::BOTH.into_iter().zip(existing);
+    let silent = slots.filter(|(_, conn)| *conn == Some((new, Stage::OpenSent))).map(|(slot, _)| slot).next();
     match silent {
         Some(slot) => Admission::Replace(slot),
         None if existing.iter().any(Option::is_none) => Admission::Join,
@@ -69,16 +69,18 @@ pub(super) enum Verdict {
     KeepThis,
     /// Close the one the OPEN arrived on.
     KeepOther,
-    /// The other is preferred but has not spoken: give it a moment before this one goes on.
+    /// The other is preferred but has not spoken, or is about to be proved dead: give it a moment before
+    /// this one goes on in its place.
     Await,
 }
 
 /// Decides between the connection of direction `this`, on which an OPEN just arrived, and `other`.
 pub(super) fn resolve(local: Identity, remote: Identity, this: Direction, other: Other) -> Verdict {
     if other.stage == Stage::Established {
-        // A connection we dialled ourselves says nothing about a restart of the peer.
+        // A connection we dialled ourselves says nothing about a restart of the peer. One it dialled may
+        // also be the late loser of a collision, which the peer is about to close: a moment will tell.
         let restarted = other.restartable && this == Direction::Incoming;
-        return if restarted { Verdict::KeepThis } else { Verdict::KeepOther };
+        return if restarted { Verdict::Await } else { Verdict::KeepOther };
     }
     if this == other.direction {
         // One side dialled twice; it has given up the connection it dialled first.
@@ -168,7 +170,7 @@ mod tests {
         let established = |direction| Other { direction, stage: Established, restartable: true };
         for existing in [Incoming, Outgoing] {
             let verdict = resolve(identity(2, 1), identity(1, 1), Incoming, established(existing));
-            assert_eq!(verdict, Verdict::KeepThis);
+            assert_eq!(verdict, Verdict::Await);
             let verdict = resolve(identity(2, 1), identity(1, 1), Outgoing, established(existing));
             assert_eq!(verdict, Verdict::KeepOther);
         }
@@ -185,9 +187,9 @@ mod tests {
 
     #[test]
     fn a_silent_connection_gives_way_to_a_newer_one() {
-        assert_eq!(admit([Some((Incoming, OpenSent)), None], Incoming), Admission::Replace(0));
+        assert_eq!(admit([Some((Incoming, OpenSent)), None], Incoming), Admission::Replace(Slot::A));
         let full = [Some((Outgoing, OpenConfirm)), Some((Incoming, OpenSent))];
-        assert_eq!(admit(full, Incoming), Admission::Replace(1));
+        assert_eq!(admit(full, Incoming), Admission::Replace(Slot::B));
     }
 
     #[test]

@@ -106,6 +106,11 @@ impl GracefulRestart {
     pub fn helps(self) -> bool {
         self != Self::Off
     }
+
+    /// Whether the peer is asked to keep our routes.
+    pub fn asks(self) -> bool {
+        matches!(self, Self::Full { .. })
+    }
 }
 
 /// Where this speaker stands in a restart of its own: the R and F bits of its next OPENs.

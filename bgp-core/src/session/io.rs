@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::types::{Family, PerFamily};
+use crate::types::Family;
 use crate::wire::Notification;
+use crate::wire::update::Update;
 
 use super::config::{Families, PeerConfig, RestartFlags, Timers};
 use super::negotiated::Negotiated;
@@ -156,6 +157,7 @@ pub enum ResetReason {
 /// What a session wants done, in this order.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[expect(clippy::large_enum_variant, reason = "nearly all outputs of a busy session are updates")]
 pub enum Output {
     /// Send these octets: one or more whole messages. They go out before any route that is written to
     /// the connection later, and never inside a message that is half written.
@@ -181,6 +183,8 @@ pub enum Output {
         /// Why.
         reason: Reason,
     },
+    /// Routes of the peer.
+    Update(#[cfg_attr(feature = "serde", serde(serialize_with = "super::record::debug"))] Update),
     /// The peer has sent all it had of a family (RFC 4724 §2).
     EndOfRib(Family),
     /// Mark what the peer has sent of the family as stale: it begins to send it again (RFC 7313).
@@ -247,6 +251,3 @@ pub enum Reason {
 fn because(why: &str) -> String {
     if why.is_empty() { String::new() } else { format!(": {why}") }
 }
-
-/// No family.
-pub(super) const NO_FAMILY: Families = PerFamily { ipv4: false, ipv6: false };

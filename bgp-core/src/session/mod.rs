@@ -24,18 +24,24 @@
 //!
 //! Peer input never panics and never makes a session hold more than one incomplete message.
 
-#![allow(dead_code, reason = "the machine that uses the parts follows")]
-
 mod collision;
 mod config;
+mod connection;
 mod io;
+mod lifecycle;
+mod machine;
 mod negotiated;
+mod receive;
 #[cfg(feature = "serde")]
 pub mod record;
+mod restart;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 pub use config::{Families, GracefulRestart, PeerAsn, PeerConfig, RestartFlags, Timers};
 pub use io::{ConnId, Direction, Down, Input, Output, Reason, ResetReason, State, StopReason};
+pub use machine::Session;
 pub use negotiated::{Negotiated, PeerRestart, PeerType, Transport};
 pub use stats::{MessageCounts, Stats};

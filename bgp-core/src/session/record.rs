@@ -4,13 +4,14 @@
 //! seed it was made with gives the same outputs, octet for octet.
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::fmt;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Input;
+use super::{Input, Output, PeerConfig, Session};
 
 /// One thing that happened to a session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,6 +20,27 @@ pub struct Record<'a> {
     pub at: Duration,
     /// What came in; `None` where a deadline passed.
     pub input: Option<Input<'a>>,
+}
+
+/// Runs a new session through `records` as if the recording had begun at `start`.
+pub fn replay<'a>(
+    config: PeerConfig,
+    seed: u64,
+    start: Instant,
+    records: impl IntoIterator<Item = Record<'a>>,
+) -> Vec<Output> {
+    let mut session = Session::new(config, seed);
+    let mut outputs = Vec::new();
+    for Record { at, input } in records {
+        match input {
+            Some(input) => session.handle_input(input, start + at),
+            None => session.handle_timeout(start + at),
+        }
+        while let Some(output) = session.poll_output() {
+            outputs.push(output);
+        }
+    }
+    outputs
 }
 
 /// Octets as a hexadecimal string.
@@ -75,4 +97,8 @@ pub(super) mod notification {
         let form = Form::deserialize(from)?;
         Ok(Notification::new(form.code, form.subcode, Bytes::copy_from_slice(&form.data)))
     }
+}
+/// A value that is only compared, by its debug form.
+pub(super) fn debug<S: Serializer>(value: &impl fmt::Debug, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&format_args!("{value:?}"))
 }

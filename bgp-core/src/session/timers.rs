@@ -92,7 +92,6 @@ impl TimerTable {
     fn cell(&mut self, timer: Timer) -> &mut Option<Instant> {
         let [idle_hold, retry, collision, restart, stale] = &mut self.session;
         let [a, b] = &mut self.connection;
-        let [a, b] = &mut self.connection;
         match timer {
             Timer::IdleHold => idle_hold,
             Timer::ConnectRetry => retry,
@@ -161,7 +160,7 @@ mod tests {
 
     #[test]
     fn every_timer_has_a_cell_of_its_own() {
-        let start = Instant::now();
+        let start = crate::session::tests::some_instant();
         let mut table = TimerTable::default();
         for (n, timer) in (1u64..).zip(ALL) {
             table.set(timer, start + Duration::from_secs(n));
@@ -176,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_connection_stops_only_its_own_timers() {
-        let now = Instant::now();
+        let now = crate::session::tests::some_instant();
         let mut table = TimerTable::default();
         table.set(Timer::Hold(Slot::A), now);
         table.set(Timer::Hold(Slot::B), now);
