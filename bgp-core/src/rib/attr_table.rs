@@ -3,9 +3,9 @@
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
-use super::chunked::Chunked;
 use super::decision::DecisionKey;
 use super::next_hop::{NextHopId, NextHopTable};
+use super::slab::{Link, Slab};
 use crate::types::{AttrSet, NextHop};
 
 /// An interned attribute set of one shard; equal ids mean equal sets while both are held.
@@ -26,19 +26,17 @@ impl AttrId {
 ///
 /// Counts are plain numbers, because one thread owns the table. An id is valid as long as whoever uses
 /// it holds one count; at zero the set is dropped and the id will name another one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct AttrTable {
-    entries: Chunked<Entry, 4096>,
+    entries: Slab<Entry>,
     index: HashTable<u32>,
     hasher: foldhash::fast::FixedState,
-    free: Option<u32>,
-    live: u32,
     set_bytes: usize,
     next_hops: NextHopTable,
 }
 
 /// What the table knows of one set; 48 octets.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     set: Option<AttrSet>,
     pub(crate) key: DecisionKey,
@@ -48,12 +46,37 @@ pub(crate) struct Entry {
     /// Holders, or the next free slot while `set` is `None`.
     count: u32,
     hash: u32,
+    pub(crate) cluster_len: u16,
+    pub(crate) reflected: bool,
+}
+
+impl Link for Entry {
+    fn next(&self) -> u32 {
+        self.count
+    }
+
+    fn set_free(&mut self, next: u32) {
+        self.set = None;
+        self.count = next;
+    }
+}
+
+impl Default for AttrTable {
+    fn default() -> Self {
+        Self::new(0)
+    }
 }
 
 impl AttrTable {
-    /// An empty table.
-    pub fn new() -> Self {
-        Self::default()
+    /// An empty table whose hashes cannot be foreseen by who does not know `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            entries: Slab::new(1, 4096),
+            index: HashTable::new(),
+            hasher: foldhash::fast::FixedState::with_seed(seed),
+            set_bytes: 0,
+            next_hops: NextHopTable::default(),
+        }
     }
 
     /// The id of `set`, with one count for the caller.
@@ -84,21 +107,15 @@ impl AttrTable {
             next_hop,
             count: 1,
             hash,
+            cluster_len: u16::try_from(set.cluster_list().len()).unwrap_or(u16::MAX),
+            reflected: set.originator_id().is_some(),
             set: Some(set.clone()),
         };
-        let id = match self.free.and_then(|at| Some((at, self.entries.get_mut(at)?))) {
-            Some((at, slot)) => {
-                self.free = (slot.count != u32::MAX).then_some(slot.count);
-                *slot = entry;
-                at
-            }
-            // Four billion sets do not fit in memory before they run out of numbers.
-            None => match self.entries.push(entry) {
-                Some(at) => at,
-                None => return AttrId::NONE,
-            },
+        // Four billion sets do not fit in memory before they run out of numbers.
+        let Some(id) = self.entries.alloc(&entry) else {
+            self.next_hops.release(next_hop);
+            return AttrId::NONE;
         };
-        self.live += 1;
         self.set_bytes += set_bytes(set);
         let entries = &self.entries;
         self.index.insert_unique(spread(hash), id, |id| spread(entries.get(*id).map_or(0, |e| e.hash)));
@@ -149,27 +166,34 @@ impl AttrTable {
     }
 
     fn remove(&mut self, id: AttrId) {
-        let Some(entry) = self.entries.get_mut(id.0) else { return };
-        let Some(set) = entry.set.take() else { return };
-        entry.count = self.free.unwrap_or(u32::MAX);
+        let Some(entry) = self.entries.get(id.0) else { return };
         let (hash, next_hop) = (entry.hash, entry.next_hop);
-        self.free = Some(id.0);
-        self.live -= 1;
-        self.set_bytes -= set_bytes(&set);
-        self.next_hops.release(next_hop);
+        self.set_bytes -= entry.set.as_ref().map_or(0, set_bytes);
         if let Ok(found) = self.index.find_entry(spread(hash), |at| *at == id.0) {
             found.remove();
+        }
+        self.entries.free(id.0);
+        self.next_hops.release(next_hop);
+        self.shrink();
+    }
+
+    /// Gives memory of the index back after most sets have gone.
+    fn shrink(&mut self) {
+        let live = self.entries.live() as usize;
+        if self.index.capacity() > 1024 && live < self.index.capacity() / 8 {
+            let entries = &self.entries;
+            self.index.shrink_to(live * 2, |id| spread(entries.get(*id).map_or(0, |e| e.hash)));
         }
     }
 
     /// Sets held.
     pub fn len(&self) -> usize {
-        self.live as usize
+        self.entries.live() as usize
     }
 
     /// Whether no set is held.
     pub fn is_empty(&self) -> bool {
-        self.live == 0
+        self.entries.live() == 0
     }
 
     /// Octets held: the sets as allocated, the slots and the index.

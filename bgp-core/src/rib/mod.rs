@@ -5,14 +5,21 @@
 //! tells a [`ChangeSink`] what changed. Nothing here knows a clock, a thread or a socket.
 
 mod attr_table;
-mod chunked;
 mod decision;
+mod index;
 mod next_hop;
+mod path;
 mod peer;
+mod select;
+mod shard;
 mod sink;
+mod slab;
+mod spans;
+mod table;
 
 pub use attr_table::{AttrId, AttrTable};
 pub use decision::{DecisionConfig, DecisionKey, Reason};
-pub use next_hop::{NextHopId, NextHopState};
-pub use peer::{PeerInfo, PeerKind, PeerTable};
+pub use next_hop::{NextHopId, NextHopState, WantedNextHops};
+pub use peer::{PeerInfo, PeerKind, PeerRoutes, PeerTable};
+pub use shard::{Memory, PathRef, PathView, RouteRef, Shard, ShardConfig};
 pub use sink::{Best, Change, ChangeContext, ChangeSink, DestId, Hold, TableId};

@@ -1,0 +1,184 @@
+//! Walking the tables in steps, for what concerns many destinations at once.
+
+use hashbrown::HashMap;
+
+use super::import::{Import, Imported};
+use super::{Core, Key, Shard, check};
+use crate::rib::path::{Path, Refusal};
+use crate::rib::peer::Life;
+use crate::rib::table::Table;
+use crate::rib::{AttrId, DestId};
+use crate::types::{Family, PeerId};
+
+impl Shard {
+    /// Visits at most `budget` destinations for pending work (dead paths, policies, next hops); `true` if
+    /// there is more to do. Call [`Shard::flush`] after.
+    pub fn step(&mut self, budget: usize) -> bool {
+        if !self.v4.lap.active && !self.v6.lap.active {
+            return false;
+        }
+        let mut memo = Memo::default();
+        let left = walk(&mut self.v4, &mut self.core, &mut memo, budget);
+        walk(&mut self.v6, &mut self.core, &mut memo, left);
+        memo.release(&mut self.core);
+        self.settle_if_full();
+        let more = self.v4.lap.active || self.v6.lap.active;
+        if !more && std::mem::take(&mut self.core.next_hops_changed) {
+            self.core.attrs.next_hops_mut().clear_changed();
+        }
+        more
+    }
+}
+
+/// Continues the walk over one table; returns what is left of the budget.
+fn walk<K: Key>(table: &mut Table<K>, core: &mut Core, memo: &mut Memo, mut budget: usize) -> usize {
+    if !table.lap.active {
+        return budget;
+    }
+    // Sweeping alone is over when the last dead path is gone.
+    let reimport = core.peers.ages(K::FAMILY).iter().any(|age| age.reimport);
+    let redecide = core.family_flag(K::FAMILY);
+    let only_sweep = !reimport && !redecide && !core.next_hops_changed;
+    while budget > 0 {
+        budget -= 1;
+        if only_sweep && core.peers.dead(K::FAMILY) == 0 {
+            table.lap.active = false;
+        }
+        let Some(slot) = table.lap.next(&table.dests) else { break };
+        visit(table, core, memo, DestId(slot));
+    }
+    if !table.lap.active {
+        core.peers.clear_reimport(K::FAMILY);
+        core.peers.swept(K::FAMILY);
+        if let Some(redecide) = core.redecide.get_mut(K::FAMILY) {
+            *redecide = false;
+        }
+    }
+    budget
+}
+
+fn visit<K: Key>(table: &mut Table<K>, core: &mut Core, memo: &mut Memo, id: DestId) {
+    let Some(dest) = table.dest(id) else { return };
+    let (key, count) = (dest.key, usize::from(dest.count));
+    let mut again = core.family_flag(K::FAMILY);
+    // From the back, because the last path takes the place of a removed one.
+    for at in (0..count).rev() {
+        let Some(path) = table.dest(id).and_then(|dest| table.spans.of(dest).get(at)).copied() else {
+            continue;
+        };
+        let Some(age) = core.peers.age(path.peer, K::FAMILY) else { continue };
+        if age.life(path.epoch) == Life::Dead {
+            if let Some(dead) = table.remove_at(id, at) {
+                core.peers.count_out(K::FAMILY, &dead);
+                core.bury(&dead);
+            }
+        } else if age.reimport {
+            reimport(table, core, memo, (id, at, key), path);
+        } else if core.next_hops_changed && !again {
+            let next_hop = core.attrs.entry(path.attrs).map(|entry| entry.next_hop);
+            again = next_hop.is_some_and(|next_hop| core.attrs.next_hops().changed(next_hop));
+        }
+    }
+    if again {
+        table.mark(id);
+    }
+}
+
+/// Runs import again over one path, from its attributes as received.
+fn reimport<K: Key>(
+    table: &mut Table<K>,
+    core: &mut Core,
+    memo: &mut Memo,
+    (id, at, key): (DestId, usize, K),
+    old: Path,
+) {
+    let imported = core.import_again(memo, &old, key);
+    if imported.attrs != old.attrs || imported.refusal != old.refusal {
+        table.mark(id);
+        core.hold_import(old.attrs_in, imported.attrs, 1);
+        core.peers.count_out(K::FAMILY, &old);
+        let new = Path { attrs: imported.attrs, refusal: imported.refusal, ..old };
+        core.peers.count_in(K::FAMILY, &new);
+        if let Some(dest) = table.dests.get(id.0)
+            && let Some(path) = table.spans.of_mut(dest).get_mut(at)
+        {
+            *path = new;
+        }
+        if let Some(next_hop) = core.unknown_next_hop(new.attrs) {
+            core.attrs.next_hops_mut().wait(next_hop, K::FAMILY, id);
+        }
+        core.bury_reimported(&old, &new);
+    }
+    if imported.attrs != old.attrs_in {
+        core.attrs.release(imported.attrs);
+    }
+}
+
+impl Core {
+    fn import_again<K: Key>(&mut self, memo: &mut Memo, path: &Path, key: K) -> Imported {
+        if let Some(known) = memo.0.get(&(path.peer, path.attrs_in)) {
+            if known.attrs != path.attrs_in {
+                self.attrs.retain(known.attrs);
+            }
+            return *known;
+        }
+        let rejected = Imported { attrs: AttrId::NONE, refusal: Refusal::Policy };
+        let (Some(info), Some(set)) = (self.peers.get(path.peer), self.attrs.get(path.attrs_in).cloned())
+        else {
+            return rejected;
+        };
+        let Some(policy) = self.policy_of(info) else { return rejected };
+        let refusal = check::refusal(&self.config, info, &set);
+        let imported = if refusal == Refusal::None {
+            let import = Import { policy: &policy, info, set: &set, attrs_in: path.attrs_in };
+            import.run(&mut self.attrs, key)
+        } else {
+            Imported { attrs: AttrId::NONE, refusal }
+        };
+        if (refusal != Refusal::None || !policy.looks_at_prefix()) && memo.0.len() < MAX_MEMO {
+            self.attrs.retain(path.attrs_in);
+            self.attrs.retain(imported.attrs);
+            memo.0.insert((path.peer, path.attrs_in), imported);
+        }
+        imported
+    }
+
+    /// Gives up what import made of a path before, now that it made something else.
+    fn bury_reimported(&mut self, old: &Path, new: &Path) {
+        // A path holds one count of its received set whether or not that is also the one in use.
+        if old.attrs == old.attrs_in {
+            self.bury_use(old.attrs_in);
+        } else {
+            self.bury_import(old);
+        }
+        debug_assert_eq!(old.attrs_in, new.attrs_in);
+    }
+}
+
+/// Outcomes of import that depend on peer and attributes only, for the time of one step; holds counts.
+#[derive(Default)]
+struct Memo(HashMap<(PeerId, AttrId), Imported, foldhash::fast::FixedState>);
+
+impl Memo {
+    fn release(self, core: &mut Core) {
+        for ((_, attrs_in), imported) in self.0 {
+            core.attrs.release(attrs_in);
+            core.attrs.release(imported.attrs);
+        }
+    }
+}
+
+/// Bounds the memory of a step, whatever its budget.
+const MAX_MEMO: usize = 1 << 14;
+
+/// Families in which a walk is under way.
+impl Shard {
+    /// Whether [`Shard::step`] has anything to do in `family`.
+    pub fn is_walking(&self, family: Family) -> bool {
+        match family {
+            Family::IPV4_UNICAST => self.v4.lap.active,
+            Family::IPV6_UNICAST => self.v6.lap.active,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Whether a path may be considered at all: once for each attribute set and peer (RFC 4271 §9.1.2,
+//! RFC 4456 §8).
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::{PeerInfo, PeerKind, ShardConfig, is_local};
+use crate::rib::path::Refusal;
+use crate::types::{AttrBuilder, AttrCode, AttrSet, NextHop};
+
+/// What is wrong with the attributes as `peer` sent them, if anything.
+pub(super) fn refusal(config: &ShardConfig, peer: &PeerInfo, set: &AttrSet) -> Refusal {
+    if is_local(peer.kind) {
+        return Refusal::None;
+    }
+    let path = set.as_path();
+    if peer.kind == PeerKind::External && peer.enforce_first_as && path.first() != Some(peer.asn) {
+        return Refusal::FirstAs;
+    }
+    let own = path.count(config.asn).max(path.count(peer.local_asn));
+    if own > usize::from(peer.allow_own_asn) {
+        return Refusal::AsLoop;
+    }
+    if set.originator_id() == Some(config.router_id) {
+        return Refusal::OriginatorLoop;
+    }
+    if set.cluster_list().any(|id| id == config.cluster_id) {
+        return Refusal::ClusterLoop;
+    }
+    let usable = match set.next_hop() {
+        None => false,
+        Some(NextHop::V4(addr)) => usable_v4(addr),
+        Some(NextHop::V6(addr)) if addr.is_unicast_link_local() => peer.scope != 0,
+        Some(NextHop::V6(addr) | NextHop::V6WithLinkLocal { global: addr, .. }) => usable_v6(addr),
+    };
+    if usable { Refusal::None } else { Refusal::NextHopInvalid }
+}
+
+/// The set without what has no meaning from an external peer (RFC 4271 §5.1.5, RFC 7606 §7.9, §7.10);
+/// `None` where there is nothing to remove, as should be: decoders drop it.
+pub(super) fn cleaned(peer: &PeerInfo, set: &AttrSet) -> Option<AttrSet> {
+    let internal_only =
+        |code| matches!(code, AttrCode::LOCAL_PREF | AttrCode::ORIGINATOR_ID | AttrCode::CLUSTER_LIST);
+    if peer.kind != PeerKind::External || !set.iter().any(|attr| internal_only(attr.code)) {
+        return None;
+    }
+    Some(AttrBuilder::edit(set).retain(|code, _| !internal_only(code)).build())
+}
+
+fn usable_v4(addr: Ipv4Addr) -> bool {
+    let [first, ..] = addr.octets();
+    !(first == 0 || first == 127 || first >= 224)
+}
+
+fn usable_v6(addr: Ipv6Addr) -> bool {
+    !(addr.is_unspecified() || addr.is_loopback() || addr.is_multicast() || addr.is_unicast_link_local())
+}

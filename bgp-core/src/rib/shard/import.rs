@@ -1,0 +1,208 @@
+//! Paths in and out of a table.
+
+use std::sync::Arc;
+
+use super::{Core, Key, check};
+use crate::policy::{Policy, RouteSource, Subject, Verdict};
+use crate::rib::path::{Path, Refusal};
+use crate::rib::peer::Age;
+use crate::rib::table::{Stored, Table};
+use crate::rib::{AttrId, AttrTable, DestId, NextHopId, NextHopState, PeerInfo};
+use crate::types::{AttrSet, Family, NlriBlock, PathId, PeerId};
+
+/// What import made of a path.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Imported {
+    /// With one count for whoever called, unless it is the set given or [`AttrId::NONE`].
+    pub(super) attrs: AttrId,
+    pub(super) refusal: Refusal,
+}
+
+impl Imported {
+    fn refused(refusal: Refusal) -> Self {
+        Self { attrs: AttrId::NONE, refusal }
+    }
+}
+
+/// What a policy is asked about apart from the prefix.
+pub(super) struct Import<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) info: &'a PeerInfo,
+    pub(super) set: &'a AttrSet,
+    pub(super) attrs_in: AttrId,
+}
+
+impl Import<'_> {
+    /// Runs the policy for one prefix.
+    pub(super) fn run<K: Key>(&self, attrs: &mut AttrTable, key: K) -> Imported {
+        let peer_type = self.info.kind.peer_type();
+        let source = if peer_type.is_none() { RouteSource::Local } else { RouteSource::Peers };
+        let subject = Subject { prefix: key.to_net(), attrs: self.set, source, peer_type };
+        match self.policy.apply(&subject) {
+            Verdict::Reject => Imported::refused(Refusal::Policy),
+            Verdict::Accept(None) => Imported { attrs: self.attrs_in, refusal: Refusal::None },
+            Verdict::Accept(Some(set)) => Imported { attrs: attrs.intern(&set), refusal: Refusal::None },
+        }
+    }
+}
+
+pub(super) fn announce<K: Key>(
+    table: &mut Table<K>,
+    core: &mut Core,
+    peer: PeerId,
+    block: &NlriBlock,
+    set: &AttrSet,
+) {
+    let (Some(info), Some(age)) = (core.peers.get(peer).cloned(), core.peers.age(peer, K::FAMILY)) else {
+        return;
+    };
+    let cleaned = check::cleaned(&info, set);
+    let set = cleaned.as_ref().unwrap_or(set);
+    let refusal = check::refusal(&core.config, &info, set);
+    let attrs_in = core.attrs.intern(set);
+    let policy = core.policies.get(usize::from(info.import.0)).cloned();
+    let Some(policy) = policy else { return core.attrs.release(attrs_in) };
+    let import = Import { policy: &policy, info: &info, set, attrs_in };
+    let mut batch = Batch { table, core, peer, age, attrs_in };
+    if refusal != Refusal::None {
+        batch.store_all(block, Imported::refused(refusal));
+    } else if policy.looks_at_prefix() {
+        for (path_id, key) in block.keys::<K>() {
+            let imported = import.run(&mut batch.core.attrs, key);
+            batch.store_one(path_id, key, imported);
+        }
+    } else if let Some((_, key)) = block.keys::<K>().next() {
+        let imported = import.run(&mut batch.core.attrs, key);
+        batch.store_all(block, imported);
+    }
+    core.attrs.release(attrs_in);
+}
+
+pub(super) fn withdraw<K: Key>(table: &mut Table<K>, core: &mut Core, peer: PeerId, block: &NlriBlock) {
+    for (path_id, key) in block.keys::<K>() {
+        if let Some(path) = table.remove(key, peer, path_id) {
+            core.peers.count_out(K::FAMILY, &path);
+            core.bury(&path);
+        }
+    }
+}
+
+/// Paths of one UPDATE on their way into a table.
+struct Batch<'a, K> {
+    table: &'a mut Table<K>,
+    core: &'a mut Core,
+    peer: PeerId,
+    age: Age,
+    attrs_in: AttrId,
+}
+
+impl<K: Key> Batch<'_, K> {
+    /// Every NLRI with the same outcome of import: counts are settled once.
+    fn store_all(&mut self, block: &NlriBlock, imported: Imported) {
+        let waits_for = self.core.unknown_next_hop(imported.attrs);
+        let mut stored = 0;
+        for (path_id, key) in block.keys::<K>() {
+            let path = self.path(path_id, imported);
+            if let Some(dest) = self.put(key, &path) {
+                stored += 1;
+                if let Some(next_hop) = waits_for {
+                    self.core.attrs.next_hops_mut().wait(next_hop, K::FAMILY, dest);
+                }
+            }
+        }
+        self.core.hold(self.attrs_in, imported.attrs, stored);
+        if imported.attrs != self.attrs_in {
+            self.core.attrs.release(imported.attrs);
+        }
+    }
+
+    fn store_one(&mut self, path_id: PathId, key: K, imported: Imported) {
+        let path = self.path(path_id, imported);
+        if let Some(dest) = self.put(key, &path) {
+            self.core.hold(self.attrs_in, imported.attrs, 1);
+            if let Some(next_hop) = self.core.unknown_next_hop(imported.attrs) {
+                self.core.attrs.next_hops_mut().wait(next_hop, K::FAMILY, dest);
+            }
+        }
+        if imported.attrs != self.attrs_in {
+            self.core.attrs.release(imported.attrs);
+        }
+    }
+
+    fn path(&self, path_id: PathId, imported: Imported) -> Path {
+        Path {
+            attrs_in: self.attrs_in,
+            attrs: imported.attrs,
+            peer: self.peer,
+            epoch: self.age.epoch,
+            refusal: imported.refusal,
+            path_id,
+        }
+    }
+
+    /// Puts one path into the table; says where if it is there now and was not before.
+    #[inline]
+    fn put(&mut self, key: K, path: &Path) -> Option<DestId> {
+        match self.table.upsert(key, path, self.age) {
+            Stored::New(dest) => {
+                self.core.peers.count_in(K::FAMILY, path);
+                Some(dest)
+            }
+            Stored::Replaced(dest, old) => {
+                self.core.peers.count_out(K::FAMILY, &old);
+                self.core.peers.count_in(K::FAMILY, path);
+                self.core.bury(&old);
+                Some(dest)
+            }
+            Stored::Same(old) => {
+                if old.epoch != path.epoch {
+                    self.core.peers.count_out(K::FAMILY, &old);
+                    self.core.peers.count_in(K::FAMILY, path);
+                }
+                None
+            }
+            Stored::Refused => {
+                self.core.refused += 1;
+                None
+            }
+        }
+    }
+}
+
+impl Core {
+    /// Counts `n` paths in as holders of their sets and as relying on the next hop.
+    pub(super) fn hold(&mut self, attrs_in: AttrId, attrs: AttrId, n: u32) {
+        self.attrs.retain_many(attrs_in, n);
+        self.hold_import(attrs_in, attrs, n);
+    }
+
+    /// As [`Core::hold`], without the set as received.
+    pub(super) fn hold_import(&mut self, attrs_in: AttrId, attrs: AttrId, n: u32) {
+        if attrs.is_none() {
+            return;
+        }
+        if attrs != attrs_in {
+            self.attrs.retain_many(attrs, n);
+        }
+        if let Some(next_hop) = self.attrs.entry(attrs).map(|entry| entry.next_hop) {
+            self.attrs.next_hops_mut().add_paths(next_hop, n);
+        }
+    }
+
+    /// The next hop of the set, if nobody has said anything about it yet.
+    pub(super) fn unknown_next_hop(&self, attrs: AttrId) -> Option<NextHopId> {
+        let next_hop = self.attrs.entry(attrs)?.next_hop;
+        let unknown = next_hop != NextHopId::NONE
+            && next_hop != NextHopId::ON_LINK
+            && self.attrs.next_hops().state(next_hop) == NextHopState::Unknown;
+        unknown.then_some(next_hop)
+    }
+
+    pub(super) fn policy_of(&self, info: &PeerInfo) -> Option<Arc<Policy>> {
+        self.policies.get(usize::from(info.import.0)).cloned()
+    }
+
+    pub(super) fn family_flag(&self, family: Family) -> bool {
+        self.redecide.get(family).copied().unwrap_or(false)
+    }
+}
