@@ -2,13 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test program")]
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use integration::lab::{Lab, Result, millis, secs};
 use nix::sys::signal::{Signal, kill};
@@ -44,38 +44,44 @@ fn victim() -> Result {
     panic!("nobody killed the victim");
 }
 
-/// Namespaces of every thread of every process that is in the user namespace `user`.
-fn members(user: u64) -> (BTreeSet<i32>, BTreeSet<u64>) {
-    let inode = |path: &Path| fs::metadata(path).map(|meta| meta.ino()).ok();
-    let (mut pids, mut namespaces) = (BTreeSet::new(), BTreeSet::new());
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
-        if inode(&entry.path().join("ns/user")) != Some(user) {
-            continue;
-        }
-        pids.insert(pid);
-        for task in fs::read_dir(entry.path().join("task")).into_iter().flatten().flatten() {
-            for kind in ["net", "mnt", "pid", "uts", "ipc"] {
-                namespaces.extend(inode(&task.path().join("ns").join(kind)));
-            }
-        }
-    }
-    let own = ["net", "mnt", "pid", "uts", "ipc"].map(|kind| inode(&Path::new("/proc/self/ns").join(kind)));
-    namespaces.retain(|namespace| !own.contains(&Some(*namespace)));
-    (pids, namespaces)
+/// A user namespace, held open so that its inode number means nothing else.
+struct UserNamespace {
+    _held: File,
+    inode: u64,
 }
 
-/// Namespaces of every process on the machine.
-fn namespaces_in_use() -> BTreeSet<u64> {
-    let mut all = BTreeSet::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        for task in fs::read_dir(entry.path().join("task")).into_iter().flatten().flatten() {
-            for link in fs::read_dir(task.path().join("ns")).into_iter().flatten().flatten() {
-                all.extend(fs::metadata(link.path()).map(|meta| meta.ino()));
+impl UserNamespace {
+    fn of(pid: i32) -> Self {
+        let held = File::open(format!("/proc/{pid}/ns/user")).unwrap();
+        let inode = held.metadata().unwrap().ino();
+        assert_ne!(inode, fs::metadata("/proc/self/ns/user").unwrap().ino());
+        Self { _held: held, inode }
+    }
+
+    /// Processes in it, and the other namespaces their threads live in. Nobody outside enters or opens
+    /// those namespaces, so they go with the last process.
+    fn members(&self) -> (BTreeSet<i32>, BTreeSet<u64>) {
+        let inode = |path: &Path| fs::metadata(path).map(|meta| meta.ino()).ok();
+        let (mut pids, mut namespaces) = (BTreeSet::new(), BTreeSet::new());
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
+            if inode(&entry.path().join("ns/user")) != Some(self.inode) {
+                continue;
+            }
+            pids.insert(pid);
+            for task in fs::read_dir(entry.path().join("task")).into_iter().flatten().flatten() {
+                for kind in ["net", "mnt", "pid", "uts", "ipc"] {
+                    namespaces.extend(inode(&task.path().join("ns").join(kind)));
+                }
             }
         }
+        (pids, namespaces)
     }
-    all
+}
+
+/// Namespaces mounted on files, which is how one would outlive its processes.
+fn mounted_namespaces() -> usize {
+    fs::read_to_string("/proc/self/mountinfo").unwrap().matches(" nsfs ").count()
 }
 
 fn start_victim() -> (Child, i32) {
@@ -92,30 +98,26 @@ fn start_victim() -> (Child, i32) {
     (child, init)
 }
 
-fn user_namespace(pid: i32) -> u64 {
-    fs::metadata(format!("/proc/{pid}/ns/user")).unwrap().ino()
-}
-
 fn ends_without_remains(mut victim: Child, init: i32, how: impl FnOnce(&mut Child)) {
-    let user = user_namespace(init);
-    assert_ne!(user, fs::metadata("/proc/self/ns/user").unwrap().ino());
-    let (pids, namespaces) = members(user);
+    let user = UserNamespace::of(init);
+    let mounted = mounted_namespaces();
+    let (pids, namespaces) = user.members();
     // Both processes of the init, three stubborn ones and three that left their parents.
     assert!(pids.len() >= 8, "{pids:?}");
     // Three of the lab, three for each host, two for the container, one for the switch.
     assert!(namespaces.len() >= 11, "{namespaces:?}");
     how(&mut victim);
     victim.wait().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + secs(5);
     loop {
-        let (left, _) = members(user);
-        let held: Vec<_> = namespaces_in_use().intersection(&namespaces).copied().collect();
-        if left.is_empty() && held.is_empty() {
+        let (left, _) = user.members();
+        if left.is_empty() {
             break;
         }
-        assert!(Instant::now() < deadline, "left behind: processes {left:?}, namespaces {held:?}");
+        assert!(Instant::now() < deadline, "left behind: processes {left:?}");
         std::thread::sleep(millis(5));
     }
+    assert_eq!(mounted_namespaces(), mounted);
     for directory in ["/run", "/tmp", "/var/tmp"] {
         assert!(!Path::new(directory).join(MARKER).exists(), "a file is left in {directory}");
     }
@@ -152,10 +154,10 @@ fn dropping_a_lab_ends_its_processes_before_it_returns() -> Result {
     let lab = Lab::new()?;
     let a = lab.host("a")?;
     a.spawn("sleeper", &["sleep", "1000"])?;
-    let user = user_namespace(lab.init_pid());
-    assert!(members(user).0.len() >= 3);
+    let user = UserNamespace::of(lab.init_pid());
+    assert!(user.members().0.len() >= 3);
     drop(lab);
-    assert!(members(user).0.is_empty());
+    assert!(user.members().0.is_empty());
     assert!(a.run(&["true"]).is_err(), "handles of an ended lab are errors, not crashes");
     Ok(())
 }

@@ -15,7 +15,7 @@ use netlink_packet_route::link::{
 
 use super::error::{LabError, Result};
 use super::host::Host;
-use super::route::family;
+use super::route_wire::family;
 use super::topology::Bridge;
 
 /// A network interface of a host, by name; it need not exist at the moment.

@@ -29,6 +29,7 @@
 //! run in the test itself. When the test ends, however it ends, the kernel removes all of it.
 
 mod client;
+mod command;
 mod container;
 mod daemon;
 mod error;
@@ -40,14 +41,17 @@ mod peregrine;
 mod ping;
 mod report;
 mod route;
+mod route_wire;
+mod table;
 mod topology;
 mod wait;
 mod wire;
 
 use std::time::Duration;
 
+pub use command::Output;
 pub use container::Container;
-pub use daemon::{Daemon, End, Output};
+pub use daemon::{Daemon, End};
 pub use error::{LabError, Result};
 pub use host::Host;
 pub use link::{Address, Link};

@@ -61,6 +61,7 @@ impl Netlink {
         let mut buffer = vec![0; RECEIVE];
         loop {
             for answer in receive(self.socket.as_fd(), &mut buffer)? {
+                let answer = answer?;
                 if answer.header.sequence_number != self.sequence {
                     continue;
                 }
@@ -103,7 +104,9 @@ impl Monitor {
         }
         match receive(self.socket.as_fd(), &mut self.buffer) {
             Ok(messages) => {
-                let inner = messages.into_iter().filter_map(|message| match message.payload {
+                // The crate does not know all, such as next-hop objects: that something changed is
+                // news enough.
+                let inner = messages.into_iter().filter_map(|message| match message.ok()?.payload {
                     NetlinkPayload::InnerMessage(inner) => Some(inner),
                     _ => None,
                 });
@@ -140,7 +143,7 @@ pub(crate) fn readable(fd: BorrowedFd<'_>, deadline: Instant) -> io::Result<bool
 fn receive(
     socket: BorrowedFd<'_>,
     buffer: &mut [u8],
-) -> io::Result<Vec<NetlinkMessage<RouteNetlinkMessage>>> {
+) -> io::Result<Vec<io::Result<NetlinkMessage<RouteNetlinkMessage>>>> {
     let length = loop {
         match recv(socket.as_raw_fd(), buffer, MsgFlags::empty()) {
             Err(Errno::EINTR) => {}
@@ -149,12 +152,10 @@ fn receive(
     };
     let mut rest = buffer.get(..length).unwrap_or_default();
     let mut messages = Vec::new();
-    while !rest.is_empty() {
-        let message = NetlinkMessage::deserialize(rest).map_err(io::Error::other)?;
-        // Messages start at multiples of four octets.
-        let length = (message.header.length as usize).next_multiple_of(4).max(4);
-        rest = rest.get(length..).unwrap_or_default();
-        messages.push(message);
+    // Every message starts with its length and at a multiple of four octets.
+    while let Some(length) = rest.first_chunk().map(|length| u32::from_ne_bytes(*length) as usize) {
+        messages.push(NetlinkMessage::deserialize(rest).map_err(io::Error::other));
+        rest = rest.get(length.next_multiple_of(4).max(4)..).unwrap_or_default();
     }
     Ok(messages)
 }

@@ -9,7 +9,8 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::client::find_program;
-use super::daemon::{Daemon, End, Output};
+use super::command::Output;
+use super::daemon::{Daemon, End};
 use super::error::Result;
 use super::host::Host;
 
