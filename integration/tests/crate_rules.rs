@@ -1,4 +1,11 @@
 //! The dependency rules of the architecture, checked on `cargo metadata`.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test program"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
