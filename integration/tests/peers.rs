@@ -167,7 +167,8 @@ fn frr_programs_the_kernel_and_pings_follow() -> Result {
 
 #[test]
 fn reflectors_tell_originator_and_cluster() -> Result {
-    let starters: [(&str, fn(&Host, Speaker) -> Result<Box<dyn Peer>>); 4] = [
+    type Start = fn(&Host, Speaker) -> Result<Box<dyn Peer>>;
+    let starters: [(&str, Start); 4] = [
         ("bird2", |host, speaker| Ok(Box::new(host.bird2(speaker)?))),
         ("frr", |host, speaker| Ok(Box::new(host.frr(speaker)?))),
         ("gobgp", |host, speaker| Ok(Box::new(host.gobgp(&speaker)?))),

@@ -2,9 +2,7 @@
 
 use std::io::BufRead as _;
 
-use crate::lab::{
-    BGP, Container, Host, KernelRoute, Lab, Peregrine, Result, parse_address, parse_net, secs,
-};
+use crate::lab::{BGP, Container, Host, KernelRoute, Lab, Peregrine, Result, parse_address, parse_net, secs};
 
 use super::screen::{Row, Screen};
 
@@ -102,7 +100,8 @@ impl Network {
     pub fn wait_converged(&self) -> Result {
         let prefixes = |node: &Node| -> Vec<String> {
             let all = (1..=node.containers.len()).flat_map(|c| container_addresses(node.number, c));
-            all.map(|address| if address.contains(':') { address + "/128" } else { address + "/32" }).collect()
+            all.map(|address| if address.contains(':') { address + "/128" } else { address + "/32" })
+                .collect()
         };
         for node in &self.nodes {
             let others = self.nodes.iter().filter(|other| other.number != node.number);
@@ -117,7 +116,8 @@ impl Network {
     }
 
     fn rows(&self) -> Vec<Row> {
-        let row = |daemon: &Peregrine, role| Row { host: daemon.host().clone(), role, daemon: daemon.clone() };
+        let row =
+            |daemon: &Peregrine, role| Row { host: daemon.host().clone(), role, daemon: daemon.clone() };
         let hosts = self.nodes.iter().map(|node| row(&node.agent, "agent"));
         let reflectors = self.reflectors.iter().map(|daemon| row(daemon, "reflector"));
         hosts.chain(reflectors).chain([row(&self.tor, "ToR router")]).collect()

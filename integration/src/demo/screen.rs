@@ -36,7 +36,8 @@ impl Screen {
     pub fn new() -> Self {
         let terminal = io::stdout().is_terminal();
         let color = terminal && std::env::var_os("NO_COLOR").is_none();
-        let state = Arc::new(Mutex::new(State { terminal, color, rows: Vec::new(), drawn: 0, frozen: false }));
+        let state =
+            Arc::new(Mutex::new(State { terminal, color, rows: Vec::new(), drawn: 0, frozen: false }));
         if terminal {
             let shared = Arc::clone(&state);
             thread::spawn(move || refresh(&shared));

@@ -148,7 +148,10 @@ fn agent_is_killed(lab: &Lab, network: &Network, screen: &Screen) -> Result<Stri
     if changes > 0 || !same {
         return Err(lab.claim(format!("{changes} changes to routes that should have stayed")));
     }
-    Ok(format!("{sent} pings, none lost; {flaps} routes to its containers on h1 and its own {} never changed", own.len()))
+    Ok(format!(
+        "{sent} pings, none lost; {flaps} routes to its containers on h1 and its own {} never changed",
+        own.len()
+    ))
 }
 
 fn route_is_deleted(network: &Network) -> Result<String> {
@@ -160,13 +163,15 @@ fn route_is_deleted(network: &Network) -> Result<String> {
             let watch = third.host.watch_routes()?;
             third.host.delete_route(&route)?;
             third.host.wait_route(&prefix, ours, secs(5))?;
-            third.host.poll("the kernel to tell of it", secs(1), || {
-                let changes = watch.changes_to(&prefix)?;
-                let gone = changes.iter().find(|change| !change.added).map(|change| change.at);
-                let back = changes.iter().find(|change| change.added).map(|change| change.at);
-                Ok(gone.zip(back))
-            })
-            .map(|((gone, back), _)| times.push(back.saturating_duration_since(gone)))?;
+            third
+                .host
+                .poll("the kernel to tell of it", secs(1), || {
+                    let changes = watch.changes_to(&prefix)?;
+                    let gone = changes.iter().find(|change| !change.added).map(|change| change.at);
+                    let back = changes.iter().find(|change| change.added).map(|change| change.at);
+                    Ok(gone.zip(back))
+                })
+                .map(|((gone, back), _)| times.push(back.saturating_duration_since(gone)))?;
         }
     }
     let times: Vec<String> = times.into_iter().map(ms).collect();

@@ -102,6 +102,11 @@ impl Container {
         &self.veth
     }
 
+    /// The same container behind another veth, when somebody else connected it.
+    pub(crate) fn behind(self, veth: &str) -> Self {
+        Self { veth: self.veth.host().link(veth), inside: self.inside }
+    }
+
     /// Deletes the cable from the host's side, as a CNI DEL does.
     ///
     /// # Errors

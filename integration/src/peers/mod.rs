@@ -1,4 +1,5 @@
-//! The other BGP implementations, run in a lab as the peers of interoperation tests.
+//! The other BGP implementations, run in a lab as the peers of interoperation tests, and the real
+//! CNI plugins.
 //!
 //! One [`Speaker`] describes what a peer shall do; each implementation turns it into its own
 //! configuration and reports its routes as [`PeerRoute`]s. `integration/install-peers.sh` installs
@@ -6,6 +7,7 @@
 
 mod bird;
 mod bird_text;
+mod cni;
 mod exabgp;
 mod frr;
 mod gobgp;
@@ -19,6 +21,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 pub use bird::Bird;
+pub use cni::{Cni, CniContainer};
 pub use exabgp::ExaBgp;
 pub use frr::Frr;
 pub use gobgp::GoBgp;
