@@ -2,5 +2,11 @@
 //! crates.
 
 pub mod addresses;
+pub mod deferral;
+pub mod encoder;
+pub mod groups;
 pub mod local;
+pub mod peering;
 pub mod policies;
+pub mod read;
+pub mod shard;

@@ -59,9 +59,19 @@ pub struct Encoder {
     tombs: Vec<Tombs>,
     outputs: VecDeque<Output>,
     paced: bool,
+    end_of_rib: EndOfRib,
     /// Calls since something last happened; spaces out the next ones.
     quiet: u32,
     timeout: Option<Instant>,
+}
+
+/// Whether End-of-RIB is sent when a member has everything.
+#[derive(Clone, Copy, Debug, Default)]
+struct EndOfRib {
+    /// It is withheld.
+    held: bool,
+    /// Somebody has everything and was not told so.
+    owed: bool,
 }
 
 /// What one shard remembers for the sake of our members.
@@ -108,6 +118,7 @@ impl Encoder {
             tombs: vec![Tombs::default(); shards],
             outputs: VecDeque::new(),
             paced: false,
+            end_of_rib: EndOfRib::default(),
             quiet: 0,
             timeout: None,
         }
@@ -134,6 +145,12 @@ impl Encoder {
         if self.members.contains_key(&request.peer) {
             self.collector.add(request, now);
         }
+    }
+
+    /// Withholds End-of-RIB while `hold` is set, and sends what is owed afterwards: a speaker that
+    /// restarted must not call its table complete before it is (RFC 4724 §4.1).
+    pub fn hold_end_of_rib(&mut self, hold: bool) {
+        self.end_of_rib.held = hold;
     }
 
     /// Forgets a member.
@@ -193,6 +210,7 @@ impl Encoder {
         self.log.reclaim(self.members.values().map(AsRef::as_ref));
         self.start_splices(now);
         self.feed_splices();
+        self.pay_end_of_rib();
         self.pace();
         self.forget();
         self.quiet = if before == (self.log.end(), self.log.bytes()) { (self.quiet + 1).min(9) } else { 0 };
@@ -240,6 +258,15 @@ impl Encoder {
         if self.members.values().any(|progress| self.log.behind(progress).is_some()) {
             let place = Place { before: &before, after: &self.done, mark: None, end_of_rib: false };
             self.packer.pack(flushes, place, &mut self.log);
+        }
+    }
+
+    /// Only once no splice is under way: its members would take it for the end of theirs.
+    fn pay_end_of_rib(&mut self) {
+        if self.end_of_rib.owed && !self.end_of_rib.held && self.splices.is_empty() {
+            self.end_of_rib.owed = false;
+            let place = Place { before: &self.done, after: &self.done, mark: None, end_of_rib: true };
+            self.packer.pack(&[], place, &mut self.log);
         }
     }
 

@@ -113,7 +113,9 @@ impl Encoder {
             splice.paused |= bit;
         }
         let mark = Some(SpliceMark { splice: id, shard: batch.shard, last });
-        let end_of_rib = splice.whole && splice.open == 0;
+        let complete = splice.whole && splice.open == 0;
+        self.end_of_rib.owed |= complete && self.end_of_rib.held;
+        let end_of_rib = complete && !self.end_of_rib.held;
         let place = Place { before: &self.done, after: &self.done, mark, end_of_rib };
         self.packer.pack(std::slice::from_ref(batch), place, &mut self.log);
         if splice.open == 0 {

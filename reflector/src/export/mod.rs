@@ -15,6 +15,8 @@ mod dirty;
 mod group_out;
 mod pending;
 mod resync;
+mod table;
+mod told;
 
 use std::sync::Arc;
 
@@ -28,6 +30,7 @@ use crate::resync::{Ask, ShardRequest};
 use group_out::GroupOut;
 use pending::Pending;
 use resync::SpliceState;
+pub use told::Told;
 
 /// What export reads of the tables beside the changes it is told.
 pub trait Routes {

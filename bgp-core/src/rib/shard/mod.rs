@@ -10,6 +10,7 @@ mod check;
 mod flush;
 mod import;
 mod read;
+mod slots;
 #[cfg(test)]
 mod tests;
 use std::net::IpAddr;

@@ -1,0 +1,213 @@
+//! The task of one update group: batches of the shards in, one log of messages out.
+//!
+//! The log is read by the sessions' tasks without asking anybody; this task is only told of joins,
+//! refreshes and members that fell behind, and wakes members when there is more to read.
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::time::Instant;
+
+use bgp_core::types::PeerId;
+use reflector::encoder::{EncoderFigures, Output};
+use reflector::{DeltaBatch, Encoder, Grant, GroupId, GroupKey, LogLimits, Member, Request, ShardId};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::shard::{ENCODER_QUEUE, ShardMessage, ShardSender};
+
+/// What an encoder is told by sessions and the supervisor.
+#[derive(Debug)]
+pub enum EncoderMessage {
+    /// A session is established.
+    Join {
+        /// Of this peer.
+        peer: PeerId,
+        /// Its end.
+        reply: oneshot::Sender<Subscription>,
+    },
+    /// A member needs state.
+    Request(Request),
+    /// A session is lost.
+    Leave(PeerId),
+    /// A member has read on while the encoder waited for that.
+    ReadOn,
+    /// Withhold End-of-RIB, or send it to everyone now (selection deferral, RFC 4724 §4.1).
+    HoldEndOfRib(bool),
+    /// Figures for the operator.
+    Figures(oneshot::Sender<GroupReport>),
+}
+
+/// A member's end of its group.
+#[derive(Debug)]
+pub struct Subscription {
+    /// Reads the log.
+    pub member: Member,
+    /// Grants to read on, and refusals.
+    pub news: mpsc::UnboundedReceiver<News>,
+    /// Changes when there is more to read.
+    pub end: watch::Receiver<u64>,
+    /// To the encoder.
+    pub encoder: mpsc::Sender<EncoderMessage>,
+}
+
+/// What an encoder tells one member. At most one is under way for each request of the member.
+#[derive(Debug)]
+pub enum News {
+    /// For [`Member::granted`].
+    Grant(Grant),
+    /// Nobody knows any more what was withdrawn while the member was away: the session must be reset.
+    Refused,
+}
+
+/// Figures of one group and how far behind each member is, in octets; `None` for detached ones.
+#[derive(Clone, Debug)]
+pub struct GroupReport {
+    /// Of the group as a whole.
+    pub figures: EncoderFigures,
+    /// Of each member.
+    pub members: Vec<(PeerId, Option<u64>)>,
+}
+
+/// Sends to one encoder.
+pub type EncoderSender = mpsc::Sender<EncoderMessage>;
+
+/// Joins, leaves and requests under way; senders wait, members have nothing else to do then.
+const MESSAGE_QUEUE: usize = 64;
+
+/// Starts the task of a group and returns its two queues: for messages, and for batches of the shards.
+/// The task ends when the last sender of messages is gone.
+pub fn spawn(
+    id: GroupId,
+    key: &GroupKey,
+    shards: Vec<ShardSender>,
+) -> (EncoderSender, mpsc::Sender<DeltaBatch>) {
+    let (messages, message_queue) = mpsc::channel(MESSAGE_QUEUE);
+    let (batches, batch_queue) = mpsc::channel(ENCODER_QUEUE * shards.len());
+    let task = Task {
+        id,
+        encoder: Encoder::new(id, key, shards.len() as u8, LogLimits::default()),
+        members: HashMap::new(),
+        end: watch::Sender::new(0),
+        shards,
+        messages: messages.downgrade(),
+        message_queue,
+        batch_queue,
+    };
+    tokio::spawn(task.run());
+    (messages, batches)
+}
+
+struct Task {
+    id: GroupId,
+    encoder: Encoder,
+    members: HashMap<PeerId, mpsc::UnboundedSender<News>>,
+    end: watch::Sender<u64>,
+    shards: Vec<ShardSender>,
+    messages: mpsc::WeakSender<EncoderMessage>,
+    message_queue: mpsc::Receiver<EncoderMessage>,
+    batch_queue: mpsc::Receiver<DeltaBatch>,
+}
+
+impl Task {
+    async fn run(mut self) {
+        loop {
+            let timeout = self.encoder.poll_timeout();
+            tokio::select! {
+                message = self.message_queue.recv() => match message {
+                    Some(message) => self.handle(message),
+                    None => return,
+                },
+                batch = self.batch_queue.recv(), if self.encoder.wants_batches() => match batch {
+                    Some(batch) => self.take(batch).await,
+                    // Every shard has removed the group: its last message sender is about to go.
+                    None => return,
+                },
+                () = sleep_until(timeout) => {}
+            }
+            while let Ok(message) = self.message_queue.try_recv() {
+                self.handle(message);
+            }
+            self.encoder.process(Instant::now());
+            self.carry().await;
+            let end = self.encoder.end();
+            self.end.send_if_modified(|known| std::mem::replace(known, end) != end);
+        }
+    }
+
+    async fn take(&mut self, batch: DeltaBatch) {
+        let mut full = self.batch_queue.len() + 1 >= self.batch_queue.max_capacity().saturating_sub(2);
+        let mut shards = vec![batch.shard];
+        self.encoder.push(batch);
+        while let Ok(batch) = self.batch_queue.try_recv() {
+            full |= self.batch_queue.len() + 2 >= self.batch_queue.max_capacity();
+            if !shards.contains(&batch.shard) {
+                shards.push(batch.shard);
+            }
+            self.encoder.push(batch);
+        }
+        if full {
+            for sender in &self.shards {
+                // A shard never waits for an encoder, so this cannot be a circle.
+                let _ = sender.send(ShardMessage::Room(self.id)).await;
+            }
+        }
+    }
+
+    fn handle(&mut self, message: EncoderMessage) {
+        let now = Instant::now();
+        match message {
+            EncoderMessage::Join { peer, reply } => {
+                let Some(encoder) = self.messages.upgrade() else { return };
+                let (sender, news) = mpsc::unbounded_channel();
+                let member = self.encoder.join(peer, now);
+                self.members.insert(peer, sender);
+                let subscription = Subscription { member, news, end: self.end.subscribe(), encoder };
+                if reply.send(subscription).is_err() {
+                    self.leave(peer);
+                }
+            }
+            EncoderMessage::Request(request) => self.encoder.request(request, now),
+            EncoderMessage::Leave(peer) => self.leave(peer),
+            EncoderMessage::ReadOn => {}
+            EncoderMessage::HoldEndOfRib(hold) => self.encoder.hold_end_of_rib(hold),
+            EncoderMessage::Figures(reply) => {
+                let lag = |peer: &PeerId| (*peer, self.encoder.lag(*peer));
+                let members = self.members.keys().map(lag).collect();
+                let _ = reply.send(GroupReport { figures: self.encoder.figures(), members });
+            }
+        }
+    }
+
+    fn leave(&mut self, peer: PeerId) {
+        self.encoder.leave(peer);
+        self.members.remove(&peer);
+    }
+
+    async fn carry(&mut self) {
+        while let Some(output) = self.encoder.poll_output() {
+            match output {
+                Output::Shard(request) => {
+                    let ShardId(at) = request.shard;
+                    if let Some(shard) = self.shards.get(usize::from(at)) {
+                        let _ = shard.send(ShardMessage::Request(request)).await;
+                    }
+                }
+                Output::Grant { peer, grant } => self.tell(peer, News::Grant(grant)),
+                Output::Refused { peer } => self.tell(peer, News::Refused),
+            }
+        }
+    }
+
+    fn tell(&self, peer: PeerId, news: News) {
+        if let Some(member) = self.members.get(&peer) {
+            // A session that is gone has said so, or is about to.
+            let _ = member.send(news);
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,146 @@
+//! The update groups of this speaker: made with their first member, removed with their last.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bgp_core::policy::Policy;
+use bgp_core::types::PeerId;
+use reflector::{GroupId, GroupKey};
+use tokio::sync::oneshot;
+
+use super::encoder::{self, EncoderMessage, EncoderSender, GroupReport, Subscription};
+use super::shard::{ShardMessage, ShardSender};
+
+/// Every group with its encoder and members.
+#[derive(Debug)]
+pub struct Groups {
+    shards: Vec<ShardSender>,
+    by_key: HashMap<GroupKey, Group>,
+    next: u16,
+    hold_end_of_rib: bool,
+}
+
+#[derive(Debug)]
+struct Group {
+    id: GroupId,
+    encoder: EncoderSender,
+    members: Vec<PeerId>,
+}
+
+/// One group for the operator.
+#[derive(Debug)]
+pub struct GroupView {
+    /// Its number.
+    pub id: GroupId,
+    /// What makes it one.
+    pub key: GroupKey,
+    /// Its encoder's figures.
+    pub report: GroupReport,
+}
+
+impl Groups {
+    /// No group yet. While `hold_end_of_rib` is set, new groups withhold End-of-RIB.
+    pub fn new(shards: Vec<ShardSender>, hold_end_of_rib: bool) -> Self {
+        Self { shards, by_key: HashMap::new(), next: 0, hold_end_of_rib }
+    }
+
+    /// Makes `peer` a member of the group of `key`; `None` only while the process ends.
+    pub async fn join(&mut self, peer: PeerId, key: GroupKey, policy: Arc<Policy>) -> Option<Subscription> {
+        if !self.by_key.contains_key(&key) {
+            let group = self.make(&key, policy).await;
+            self.by_key.insert(key.clone(), group);
+        }
+        let group = self.by_key.get_mut(&key)?;
+        let (reply, subscription) = oneshot::channel();
+        group.encoder.send(EncoderMessage::Join { peer, reply }).await.ok()?;
+        group.members.push(peer);
+        subscription.await.ok()
+    }
+
+    /// Takes `peer` out of every group.
+    pub async fn leave(&mut self, peer: PeerId) {
+        let mut empty = Vec::new();
+        for (key, group) in &mut self.by_key {
+            let before = group.members.len();
+            group.members.retain(|member| *member != peer);
+            if group.members.len() != before {
+                let _ = group.encoder.send(EncoderMessage::Leave(peer)).await;
+            }
+            if group.members.is_empty() {
+                empty.push(key.clone());
+            }
+        }
+        for key in empty {
+            if let Some(group) = self.by_key.remove(&key) {
+                // With its sender goes the encoder; what it still asks of the shards finds no group.
+                self.tell_shards(|| ShardMessage::RemoveGroup(group.id)).await;
+            }
+        }
+    }
+
+    /// Sends End-of-RIB to everyone who waits for it, and without delay from now on.
+    pub async fn release_end_of_rib(&mut self) {
+        self.hold_end_of_rib = false;
+        for group in self.by_key.values() {
+            let _ = group.encoder.send(EncoderMessage::HoldEndOfRib(false)).await;
+        }
+    }
+
+    /// Every group with its figures, by number.
+    pub async fn view(&self) -> Vec<GroupView> {
+        let mut views = Vec::new();
+        for (key, group) in &self.by_key {
+            let (reply, report) = oneshot::channel();
+            if group.encoder.send(EncoderMessage::Figures(reply)).await.is_err() {
+                continue;
+            }
+            if let Ok(report) = report.await {
+                views.push(GroupView { id: group.id, key: key.clone(), report });
+            }
+        }
+        views.sort_by_key(|view| view.id);
+        views
+    }
+
+    /// The groups `peer` is a member of.
+    pub fn of(&self, peer: PeerId) -> impl Iterator<Item = (GroupId, &GroupKey)> {
+        self.by_key
+            .iter()
+            .filter(move |(_, group)| group.members.contains(&peer))
+            .map(|(key, group)| (group.id, key))
+    }
+
+    async fn make(&mut self, key: &GroupKey, policy: Arc<Policy>) -> Group {
+        let id = self.unused();
+        let (encoder, queue) = encoder::spawn(id, key, self.shards.clone());
+        self.tell_shards(|| ShardMessage::AddGroup {
+            id,
+            key: Box::new(key.clone()),
+            policy: Arc::clone(&policy),
+            queue: queue.clone(),
+        })
+        .await;
+        if self.hold_end_of_rib {
+            let _ = encoder.send(EncoderMessage::HoldEndOfRib(true)).await;
+        }
+        Group { id, encoder, members: Vec::new() }
+    }
+
+    /// The next number that no group has; there are never as many groups as numbers.
+    fn unused(&mut self) -> GroupId {
+        loop {
+            let id = GroupId(self.next);
+            self.next = self.next.wrapping_add(1);
+            if self.by_key.values().all(|group| group.id != id) {
+                return id;
+            }
+        }
+    }
+
+    async fn tell_shards(&self, message: impl Fn() -> ShardMessage) {
+        for shard in &self.shards {
+            // Shards end only with the process.
+            let _ = shard.send(message()).await;
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Listings page by page.
+
+use std::sync::Arc;
+
+use bgp_core::rib::{DestId, RouteRef};
+use bgp_core::types::{Family, PathId, PeerId};
+use fib_sync::{FibHandle, RouteStatus, SnapshotQuery};
+use ipnet::IpNet;
+use reflector::GroupId;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Entry, Names, SharedNames};
+use crate::admin::api::{ApiError, Route, RouteFlags};
+use crate::admin::backend::{ROUTES_PER_PAGE, RouteStream};
+use crate::runtime::shard::{ReadView, ShardMessage, ShardSender};
+
+/// Which table is read, with peers and groups by number.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// Every accepted path.
+    LocRib,
+    /// What a peer sent.
+    Received(PeerId),
+    /// What a peer is told, by its groups.
+    Advertised(PeerId, Vec<(GroupId, Family)>),
+}
+
+/// One listing.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// Which table.
+    pub target: Target,
+    /// One prefix only.
+    pub prefix: Option<IpNet>,
+    /// Everything inside it too.
+    pub longer: bool,
+    /// Families, in order.
+    pub families: Vec<Family>,
+    /// For display.
+    pub names: SharedNames,
+}
+
+/// Reads a listing; each page waits until the reader has taken the one before.
+pub fn pages(reading: Reading, shards: Vec<ShardSender>, fib: Option<FibHandle>) -> RouteStream {
+    let (sender, stream) = mpsc::channel(1);
+    tokio::spawn(async move {
+        for family in reading.families.clone() {
+            for shard in &shards {
+                let mut from = Some(DestId(0));
+                while let Some(start) = from {
+                    let Some((mut routes, next)) = page(&reading, shard, family, start).await else { return };
+                    from = next;
+                    if let Some(fib) = &fib {
+                        mark_kernel(&mut routes, fib, reading.prefix).await;
+                    }
+                    let full = !routes.is_empty();
+                    if full && sender.send(Ok::<_, ApiError>(routes)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    });
+    stream
+}
+
+/// Every candidate for one prefix with its reason.
+pub async fn explain_paths(prefix: IpNet, names: SharedNames, shards: &[ShardSender]) -> Vec<Route> {
+    let mut routes = Vec::new();
+    for shard in shards {
+        let names = Arc::clone(&names);
+        let found = read(shard, move |view| {
+            let views = view.shard.explain(prefix);
+            views.iter().map(|path| names.candidate(prefix, path)).collect::<Vec<_>>()
+        });
+        routes.extend(found.await.unwrap_or_default());
+    }
+    routes
+}
+
+type Page = (Vec<Route>, Option<DestId>);
+
+async fn page(reading: &Reading, shard: &ShardSender, family: Family, from: DestId) -> Option<Page> {
+    let reading = reading.clone();
+    read(shard, move |view| match reading.prefix {
+        Some(prefix) if !reading.longer => (reading.one(view, prefix), None),
+        _ => reading.some(view, family, from),
+    })
+    .await
+}
+
+/// Has a shard do a piece of reading; `None` while the process ends.
+async fn read<T: Send + 'static>(
+    shard: &ShardSender,
+    work: impl FnOnce(&mut ReadView<'_>) -> T + Send + 'static,
+) -> Option<T> {
+    let (reply, answer) = oneshot::channel();
+    let work = Box::new(move |view: &mut ReadView<'_>| drop(reply.send(work(view))));
+    shard.send(ShardMessage::Read(work)).await.ok()?;
+    answer.await.ok()
+}
+
+impl Reading {
+    fn one(&self, view: &ReadView<'_>, prefix: IpNet) -> Vec<Route> {
+        if matches!(self.target, Target::LocRib) {
+            let paths = view.shard.explain(prefix);
+            return paths.iter().map(|path| self.names.candidate(prefix, path)).collect();
+        }
+        let mut routes = Vec::new();
+        view.shard.lookup(prefix, &mut |route| self.show(view, route, &mut routes));
+        routes
+    }
+
+    fn some(&self, view: &ReadView<'_>, family: Family, from: DestId) -> Page {
+        let mut routes = Vec::new();
+        let mut at = Some(from);
+        let mut looked = 0;
+        while let Some(start) = at {
+            if routes.len() >= ROUTES_PER_PAGE / 2 || looked >= SLOTS_PER_PAGE {
+                break;
+            }
+            at = view.shard.scan(family, start, STRIDE, &mut |route| {
+                if self.prefix.is_none_or(|prefix| prefix.contains(&route.prefix)) {
+                    self.show(view, route, &mut routes);
+                }
+            });
+            looked += STRIDE;
+        }
+        (routes, at)
+    }
+
+    fn show(&self, view: &ReadView<'_>, route: &RouteRef<'_>, out: &mut Vec<Route>) {
+        match &self.target {
+            Target::LocRib => self.names.accepted(route, out),
+            Target::Received(peer) => self.names.received(route, *peer, out),
+            Target::Advertised(peer, groups) => {
+                let family = family_of(route.prefix);
+                let Some((group, _)) = groups.iter().find(|(_, f)| *f == family) else { return };
+                out.extend(self.names.advertised(view, route, *group, *peer));
+            }
+        }
+    }
+}
+
+impl Names {
+    fn advertised(
+        &self,
+        view: &ReadView<'_>,
+        route: &RouteRef<'_>,
+        group: GroupId,
+        to: PeerId,
+    ) -> Option<Route> {
+        let told = view.export.told(group, route.dest, route.prefix, view.shard)?;
+        if told.source == to {
+            return None;
+        }
+        let entry = Entry { prefix: route.prefix, peer: told.source, path_id: PathId(0), attrs: &told.attrs };
+        let flags = RouteFlags { valid: true, best: true, ..RouteFlags::default() };
+        Some(self.route(&entry, flags, None))
+    }
+}
+
+/// Marks best paths that are not in the kernel. Only asked for where kernel routes are programmed.
+async fn mark_kernel(routes: &mut [Route], fib: &FibHandle, prefix: Option<IpNet>) {
+    let query = prefix.map_or(SnapshotQuery::Differing, SnapshotQuery::Within);
+    let Ok(snapshot) = fib.snapshot(query).await else { return };
+    let missing: std::collections::HashSet<IpNet> = snapshot
+        .routes
+        .iter()
+        .filter(|report| report.status != RouteStatus::Installed)
+        .map(|report| report.prefix)
+        .collect();
+    for route in routes.iter_mut().filter(|route| route.peer.is_some()) {
+        let chosen = route.flags.best || route.flags.multipath;
+        route.flags.not_in_kernel = chosen && missing.contains(&route.prefix);
+    }
+}
+
+fn family_of(prefix: IpNet) -> Family {
+    match prefix {
+        IpNet::V4(_) => Family::IPV4_UNICAST,
+        IpNet::V6(_) => Family::IPV6_UNICAST,
+    }
+}
+
+/// Slots visited in one go.
+const STRIDE: usize = 64;
+/// Slots looked at for one page although little was found: keeps the work of a page short.
+const SLOTS_PER_PAGE: usize = 16 * 1024;

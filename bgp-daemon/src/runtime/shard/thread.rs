@@ -1,0 +1,201 @@
+//! The loop of a shard: take in, decide, tell.
+
+use std::io;
+use std::thread::JoinHandle;
+
+use bgp_core::rib::{Change, ChangeContext, ChangeSink, Hold, Shard};
+use bgp_core::types::{Family, NlriKey, PeerId};
+use fib_sync::{FibHandle, NextHopRef};
+use reflector::{DeltaBatch, Export, ShardId};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
+
+use super::fib::FibChanges;
+use super::outbox::Outbox;
+use crate::runtime::peering::each;
+
+use super::{IngestBatch, PeerEvent, ReadView, SHARD_QUEUE, ShardMessage, ShardSender};
+
+/// What a shard starts with.
+pub struct Setup {
+    /// Its number.
+    pub id: ShardId,
+    /// Its tables, empty.
+    pub shard: Shard,
+    /// Where kernel routes and next hops are looked after.
+    pub fib: FibHandle,
+    /// Whether best paths go to the kernel.
+    pub program: bool,
+}
+
+/// Starts the thread.
+///
+/// # Errors
+/// When the system has no thread left.
+pub fn spawn(setup: Setup) -> io::Result<(ShardSender, JoinHandle<()>)> {
+    let (sender, queue) = mpsc::channel(SHARD_QUEUE);
+    let name = format!("rib-{}", setup.id.0);
+    let mut worker = Worker {
+        sink: Sink { export: Export::new(setup.id), fib: FibChanges::new(setup.program) },
+        shard: setup.shard,
+        route_task: setup.fib,
+        queue,
+        outbox: Outbox::default(),
+        batches: Vec::new(),
+        leaving: Vec::new(),
+    };
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
+        // A table that was left half changed must not announce anything.
+        let run = std::panic::AssertUnwindSafe(|| worker.run());
+        if std::panic::catch_unwind(run).is_err() {
+            tracing::error!("a routing table shard failed; the process ends, kernel routes stay");
+            std::process::abort();
+        }
+    })?;
+    Ok((sender, thread))
+}
+
+struct Worker {
+    shard: Shard,
+    sink: Sink,
+    route_task: FibHandle,
+    queue: mpsc::Receiver<ShardMessage>,
+    outbox: Outbox,
+    batches: Vec<DeltaBatch>,
+    /// Peers to be forgotten once none of their paths is left.
+    leaving: Vec<PeerId>,
+}
+
+/// Tells both halves of what a flush decides.
+struct Sink {
+    export: Export,
+    fib: FibChanges,
+}
+
+impl ChangeSink for Sink {
+    fn change<K: NlriKey>(&mut self, change: &Change<'_, K>, ctx: &mut ChangeContext<'_>) -> Hold {
+        self.fib.change(change, ctx);
+        self.export.change(change, ctx)
+    }
+}
+
+impl Worker {
+    fn run(&mut self) {
+        let mut more = false;
+        loop {
+            if !more {
+                match self.queue.blocking_recv() {
+                    Some(message) => {
+                        if !self.handle(message) {
+                            return;
+                        }
+                    }
+                    None => return,
+                }
+            }
+            // Low latency when idle: the queue is empty after one batch. Large flushes when busy.
+            while self.shard.dirty() < FLUSH {
+                match self.queue.try_recv() {
+                    Ok(message) => {
+                        if !self.handle(message) {
+                            return;
+                        }
+                    }
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return,
+                }
+            }
+            more = self.shard.step(BACKGROUND);
+            self.flush();
+            more |= self.outbox.rooms().any(|(id, open)| open && self.sink.export.is_behind(id));
+        }
+    }
+
+    /// False ends the thread.
+    fn handle(&mut self, message: ShardMessage) -> bool {
+        match message {
+            ShardMessage::Ingest(batch) => self.ingest(batch),
+            ShardMessage::Originate { attrs, removed, added } => {
+                for block in &removed {
+                    self.shard.withdraw(PeerId::LOCAL, block);
+                }
+                for block in &added {
+                    self.shard.announce(PeerId::LOCAL, block, &attrs);
+                }
+            }
+            ShardMessage::PeerChanged(peer, info) => self.shard.peer_changed(peer, *info),
+            ShardMessage::Policy(id, policy) => self.shard.set_policy(id, policy),
+            ShardMessage::Decision(decision) => self.shard.set_decision(decision),
+            ShardMessage::NextHops(states) => self.shard.set_next_hops(&states),
+            ShardMessage::AddGroup { id, key, policy, queue } => {
+                self.outbox.add(id, queue);
+                self.sink.export.add_group(id, *key, policy);
+            }
+            ShardMessage::RemoveGroup(id) => {
+                self.outbox.remove(id);
+                self.sink.export.remove_group(id, &mut self.shard);
+            }
+            ShardMessage::Request(request) => {
+                if let Some(batch) = self.sink.export.handle(request, &mut self.shard) {
+                    self.outbox.push(batch);
+                }
+            }
+            ShardMessage::Forget(peer) => self.leaving.push(peer),
+            ShardMessage::Room(id) => self.outbox.drain(id),
+            ShardMessage::Read(read) => read(&mut ReadView { shard: &self.shard, export: &self.sink.export }),
+            ShardMessage::Stop => return false,
+        }
+        true
+    }
+
+    fn ingest(&mut self, batch: IngestBatch) {
+        let peer = batch.peer;
+        for event in batch.events {
+            match event {
+                PeerEvent::Up(info) => self.shard.peer_up(peer, *info),
+                PeerEvent::Update(update) => {
+                    for block in update.withdrawn.iter() {
+                        self.shard.withdraw(peer, block);
+                    }
+                    for route in update.announced.iter() {
+                        self.shard.announce(peer, &route.nlri, &route.attrs);
+                    }
+                }
+                PeerEvent::MarkStale(family) => self.shard.mark_stale(peer, family),
+                PeerEvent::FlushStale(family) => self.shard.end_of_rib(peer, family),
+                PeerEvent::Down(retain) => {
+                    let retain: Vec<Family> = each(&retain).collect();
+                    self.shard.peer_down(peer, &retain);
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        for (id, open) in self.outbox.rooms() {
+            self.sink.export.set_open(id, open);
+        }
+        self.shard.flush(&mut self.sink);
+        self.sink.export.finish(&mut self.shard, &mut self.batches);
+        for batch in self.batches.drain(..) {
+            self.outbox.push(batch);
+        }
+        self.leaving.retain(|peer| !self.shard.forget_peer(*peer));
+        let routes = self.sink.fib.take();
+        let wanted = self.shard.take_wanted_next_hops();
+        // The route task only ends when the process does; then nobody needs to be told.
+        if !wanted.add.is_empty() || !wanted.remove.is_empty() {
+            let add = wanted.add.into_iter().map(NextHopRef::from).collect();
+            let remove = wanted.remove.into_iter().map(NextHopRef::from).collect();
+            let _ = self.route_task.track_next_hops_blocking(add, remove);
+        }
+        if !routes.is_empty() {
+            let _ = self.route_task.update_blocking(routes);
+        }
+    }
+}
+
+/// Destinations changed before a flush is made although more input waits.
+const FLUSH: usize = 4096;
+/// Destinations looked at in one go by work that is spread out: sweeps, new policies, next hops.
+const BACKGROUND: usize = 4096;

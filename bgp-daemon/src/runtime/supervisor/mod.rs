@@ -1,0 +1,140 @@
+//! The one owner of configuration and peers: starts, changes and stops everything else.
+//!
+//! ```text
+//!  signals ──►┐                          ┌──► session tasks (one a peer)
+//!  operator ─►│ supervisor ── commands ──┤
+//!  sessions ─►│                          ├──► shards, encoders
+//!  kernel  ──►┘                          └──► route task
+//! ```
+//!
+//! It may wait for shards and encoders, and sessions may wait for it; none of those waits for it in turn
+//! while holding something it needs, so no circle can form.
+
+mod act;
+mod events;
+mod peers;
+mod reload;
+mod report;
+mod start;
+
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime};
+
+use bgp_core::policy::PolicyId;
+use bgp_core::session::{Negotiated, RestartFlags, StopReason};
+use bgp_core::types::{Family, PeerId};
+use fib_sync::{FibEvent, FibHandle};
+use tokio::sync::{mpsc, oneshot};
+
+use super::deferral::Deferral;
+use super::encoder::Subscription;
+use super::groups::Groups;
+use super::local::LocalRoutes;
+use super::policies::Policies;
+use super::shard::ShardSender;
+use crate::admin::api::{ApiError, ConfigStatus, Done, Explanation, FibReport, Group, Peer, Status};
+use crate::admin::backend::{Action, RouteQuery, RouteStream};
+use crate::config::model::Config;
+
+pub use start::run;
+
+use peers::Peers;
+
+/// What sessions tell the supervisor, beside the routes they tell the shards.
+#[derive(Debug)]
+pub enum SessionNews {
+    /// The session is established. The shards know of it before the reply comes.
+    Up {
+        /// What was agreed on.
+        negotiated: Box<Negotiated>,
+        /// The groups the session writes from now on.
+        reply: oneshot::Sender<Vec<Subscription>>,
+    },
+    /// The peer has sent everything of a family.
+    EndOfRib(Family),
+    /// The session is lost; the shards have been told.
+    Down,
+}
+
+/// Something for the supervisor to do.
+#[derive(Debug)]
+pub enum Event {
+    /// From the session of a peer.
+    Session(PeerId, SessionNews),
+    /// From the operator.
+    Request(Request),
+}
+
+type Reply<T> = oneshot::Sender<Result<T, ApiError>>;
+
+/// What the operator's interface asks.
+#[derive(Debug)]
+pub enum Request {
+    /// The whole in one page.
+    Status(Reply<Status>),
+    /// Every peer.
+    Peers(Reply<Vec<Peer>>),
+    /// Routes, in pages.
+    Routes(RouteQuery, Reply<RouteStream>),
+    /// The reasons for one prefix.
+    Explain(ipnet::IpNet, Reply<Explanation>),
+    /// The kernel's side.
+    Fib(Reply<FibReport>),
+    /// Every update group.
+    Groups(Reply<Vec<Group>>),
+    /// The configuration in force.
+    Config(Reply<crate::admin::api::ConfigReport>),
+    /// Something to do.
+    Act(Action, Reply<Done>),
+}
+
+/// Events on their way to the supervisor. Senders are sessions and the operator, who both wait.
+const EVENT_QUEUE: usize = 256;
+
+struct Supervisor {
+    path: PathBuf,
+    config: Config,
+    config_status: ConfigStatus,
+    started: (Instant, SystemTime),
+    policies: Policies,
+    peers: Peers,
+    groups: Groups,
+    shards: Vec<ShardSender>,
+    fib: FibHandle,
+    fib_events: mpsc::Receiver<FibEvent>,
+    local: LocalRoutes,
+    deferral: Deferral,
+    restart_flags: RestartFlags,
+    events: mpsc::Receiver<Event>,
+    log: crate::log::Control,
+    problems: Vec<String>,
+}
+
+/// Policies of an established session, by number.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct InUse {
+    import: PolicyId,
+    export: PolicyId,
+}
+
+impl Supervisor {
+    /// How sessions end when the process does: silently where routes stay, else with a word.
+    fn stop_reason(&self) -> StopReason {
+        let routes_stay = self.config.fib.keep_on_exit || !self.config.fib.program;
+        if self.config.restart.enabled && routes_stay {
+            StopReason::GracefulRestart
+        } else {
+            StopReason::Shutdown { message: String::new() }
+        }
+    }
+
+    fn problem(&mut self, text: String) {
+        tracing::warn!("{text}");
+        if self.problems.len() < MAX_PROBLEMS && !self.problems.contains(&text) {
+            self.problems.push(text);
+        }
+    }
+}
+
+/// More than this nobody reads; the log has them all.
+const MAX_PROBLEMS: usize = 64;

@@ -1,0 +1,34 @@
+//! What a group was told of one destination, for the operator.
+
+use bgp_core::rib::{DestId, Shard};
+use bgp_core::types::{AttrSet, PeerId};
+use ipnet::IpNet;
+
+use super::Export;
+use crate::adj_out::OutState;
+use crate::group::GroupId;
+use crate::transform::{Source, Transform, subject};
+
+/// A route in an Adj-RIB-Out. A member has it unless it is the source itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Told {
+    /// The attributes sent, derived again.
+    pub attrs: AttrSet,
+    /// Who sent the route to us; [`PeerId::LOCAL`] for own routes.
+    pub source: PeerId,
+}
+
+impl Export {
+    /// What `group` was told of the destination in a slot; `None` if nothing.
+    pub fn told(&self, group: GroupId, dest: DestId, prefix: IpNet, table: &Shard) -> Option<Told> {
+        let group = self.groups.iter().find(|candidate| candidate.id == group)?;
+        let entry = group.adj.entry(dest);
+        if entry.state != OutState::Live {
+            return None;
+        }
+        let source = Source::from(table.peers().get(entry.source)?);
+        let subject = subject(&group.key, prefix, table.attrs().get(entry.attrs)?, source);
+        let attrs = Transform::default().outgoing(&group.key, &group.policy, &subject, source)?;
+        Some(Told { attrs, source: entry.source })
+    }
+}
