@@ -17,6 +17,8 @@ pub mod encoder;
 pub mod export;
 pub mod group;
 pub mod log;
+#[cfg(test)]
+mod model;
 mod pack;
 pub mod resync;
 pub mod rules;

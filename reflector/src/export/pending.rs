@@ -37,6 +37,8 @@ pub(super) struct Pending {
     /// Slots by content, for policies whose result depends on the prefix.
     by_set: HashMap<(AttrSet, Audience), u32, FixedState>,
     withdrawals: HashMap<Audience, u32, FixedState>,
+    /// Octets of all attribute sets in slots.
+    attr_bytes: usize,
     transform: Transform,
 }
 
@@ -58,6 +60,11 @@ impl Pending {
     /// NLRI collected.
     pub(super) fn len(&self) -> usize {
         self.items.len()
+    }
+
+    /// Octets the batch will have, nearly.
+    pub(super) fn bytes(&self) -> usize {
+        self.octets.len() + self.attr_bytes
     }
 
     /// The slot a route is announced under; `None` if the group may not hear it.
@@ -111,6 +118,7 @@ impl Pending {
     }
 
     fn open(&mut self, attrs: Option<AttrSet>, audience: Audience) -> u32 {
+        self.attr_bytes += attrs.as_ref().map_or(0, |attrs| attrs.octets().len());
         self.slots.push(Slot { attrs, audience, len: 0 });
         (self.slots.len() - 1) as u32
     }
@@ -184,6 +192,7 @@ impl Pending {
         self.slots.clear();
         self.items.clear();
         self.octets.clear();
+        self.attr_bytes = 0;
         self.withdrawals.clear();
         self.forget_verdicts();
     }

@@ -36,7 +36,7 @@ pub(super) fn chunk<K: NlriKey>(
     let splice = state.ask.splice;
     let end = routes.bound(group.key.table, K::FAMILY).max(group.adj.bound());
     let stop = end.min(state.next.saturating_add(MAX_SCAN));
-    while state.next < stop && scratch.len() < MAX_ROUTES {
+    while state.next < stop && scratch.len() < MAX_ROUTES && scratch.bytes() < MAX_BYTES {
         let dest = DestId(state.next);
         state.next += 1;
         if dest.0 >= group.populated {
@@ -92,6 +92,9 @@ fn tell<K: NlriKey>(
 
 /// Routes in a chunk.
 const MAX_ROUTES: usize = 4096;
+
+/// Octets in a chunk, so that however long the attributes, chunks of all shards are a small part of a log.
+const MAX_BYTES: usize = 256 << 10;
 
 /// Destinations looked at for a chunk, so that a flush need not wait for a scan of the whole table.
 const MAX_SCAN: u32 = 64 << 10;

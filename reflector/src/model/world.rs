@@ -1,0 +1,332 @@
+//! Shards, encoders and peers joined by queues that move when the dice say so.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bgp_core::policy::{Action, Match, Policy, PolicyId, PrefixMatch, PrefixTest, Rule, RuleList};
+use bgp_core::rib::{PeerInfo, PeerKind, TableId};
+use bgp_core::types::attr::Community;
+use bgp_core::types::{
+    Asn, AttrBuilder, AttrCode, AttrSet, ClusterId, Family, NextHop, NlriKey, Origin, PeerId, RouterId, V4Key,
+};
+
+use super::dice::Dice;
+use super::peer::Peer;
+use super::table::Table;
+use crate::resync::Ask;
+use crate::transform::{Source, Transform, subject};
+use crate::*;
+
+pub(crate) const GROUPS: [(PeerRole, [u16; 3]); 3] =
+    [(PeerRole::Client, [1, 2, 3]), (PeerRole::External, [4, 5, 6]), (PeerRole::NonClient, [7, 8, 9])];
+
+/// Sources beyond the members: a client and a non-client that never read.
+const SOURCES: u64 = 12;
+const PREFIXES: u64 = 8;
+const MAX_QUEUE: usize = 2;
+
+pub(crate) struct World {
+    pub(crate) dice: Dice,
+    now: Instant,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) exports: Vec<Export>,
+    batches: Vec<VecDeque<DeltaBatch>>,
+    requests: VecDeque<ShardRequest>,
+    grants: VecDeque<(usize, PeerId, Grant)>,
+    pub(crate) encoders: Vec<Encoder>,
+    keys: Vec<(GroupKey, Arc<Policy>)>,
+    pub(crate) peers: BTreeMap<u16, Peer>,
+    pub(crate) truth: BTreeMap<V4Key, (AttrSet, PeerId)>,
+    sets: Vec<AttrSet>,
+    infos: Vec<(PeerId, PeerInfo)>,
+    pub(crate) lagged: usize,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let shards = 1 + dice.below(3) as u8;
+        let limits = LogLimits {
+            // A chunk of everything has to fit, or nobody would ever get in.
+            max_bytes: 700 + dice.below(600) as usize,
+            pace_bytes: 100 + dice.below(3000) as usize,
+            segment_bytes: 1 + dice.below(300) as usize,
+        };
+        let infos = infos();
+        let keys: Vec<_> = GROUPS.iter().map(|(role, _)| (key(*role), policy(*role))).collect();
+        let mut exports: Vec<Export> = (0..shards).map(|shard| Export::new(ShardId(shard))).collect();
+        for (id, (key, policy)) in keys.iter().enumerate() {
+            for export in &mut exports {
+                export.add_group(GroupId(id as u16), key.clone(), Arc::clone(policy));
+            }
+        }
+        let encoders = keys.iter().enumerate();
+        let encoders = encoders.map(|(id, (key, _))| Encoder::new(GroupId(id as u16), key, shards, limits));
+        let mut world = Self {
+            dice,
+            now: Instant::now(),
+            tables: (0..shards).map(|_| Table::new(&infos)).collect(),
+            exports,
+            batches: (0..usize::from(shards) * GROUPS.len()).map(|_| VecDeque::new()).collect(),
+            requests: VecDeque::new(),
+            grants: VecDeque::new(),
+            encoders: encoders.collect(),
+            keys,
+            peers: BTreeMap::new(),
+            truth: BTreeMap::new(),
+            sets: sets(),
+            infos,
+            lagged: 0,
+        };
+        for (group, (_, members)) in GROUPS.iter().enumerate() {
+            for peer in members {
+                world.join(group, *peer);
+            }
+        }
+        world
+    }
+
+    pub(crate) fn step(&mut self) {
+        self.now += Duration::from_millis(self.dice.below(60));
+        match self.dice.below(100) {
+            0..18 => (0..=self.dice.below(4)).for_each(|_| self.change_route()),
+            18..32 => {
+                let shard = self.dice.below(3) as usize;
+                self.flush(shard);
+            }
+            32..52 => self.encode(),
+            52..62 => self.carry(1),
+            62..98 => {
+                let room = self.dice.below(250) as usize;
+                let peer = 1 + self.dice.below(9) as u16;
+                self.read(peer, room);
+            }
+            98 => {
+                let group = self.dice.below(3) as usize;
+                let peer = GROUPS[group].1[self.dice.below(3) as usize];
+                self.encoders[group].leave(PeerId(peer));
+                self.join(group, peer);
+            }
+            _ => {
+                let peer = 1 + self.dice.below(9) as u16;
+                let request = self.peers.get_mut(&peer).unwrap().member.refresh();
+                self.encoders[group_of(peer)].request(request, self.now);
+            }
+        }
+    }
+
+    fn join(&mut self, group: usize, peer: u16) {
+        let member = self.encoders[group].join(PeerId(peer), self.now);
+        self.peers.insert(peer, Peer::new(member));
+    }
+
+    fn change_route(&mut self) {
+        let n = self.dice.below(PREFIXES);
+        let key = V4Key::new(0x0a00_0000 | (n as u32) << 8, 24).unwrap();
+        let shard = n as usize % self.tables.len();
+        if self.dice.below(10) < 3 {
+            self.truth.remove(&key);
+            self.tables[shard].set(key, None);
+        } else {
+            let attrs = self.sets[self.dice.below(self.sets.len() as u64) as usize].clone();
+            let source = PeerId(self.dice.below(SOURCES) as u16);
+            self.tables[shard].set(key, Some((&attrs, source)));
+            self.truth.insert(key, (attrs, source));
+        }
+    }
+
+    /// One round of a shard's thread, as far as changes go.
+    fn flush(&mut self, shard: usize) {
+        let shard = shard % self.tables.len();
+        let (table, export) = (&mut self.tables[shard], &mut self.exports[shard]);
+        for group in 0..GROUPS.len() {
+            let room = self.batches[shard * GROUPS.len() + group].len() < MAX_QUEUE;
+            export.set_open(GroupId(group as u16), room);
+        }
+        table.flush(export);
+        let mut out = Vec::new();
+        export.finish(table, &mut out);
+        for batch in out {
+            self.batches[shard * GROUPS.len() + usize::from(batch.group.0)].push_back(batch);
+        }
+    }
+
+    fn encode(&mut self) {
+        let queue = self.dice.below(self.batches.len() as u64) as usize;
+        let group = queue % GROUPS.len();
+        if self.encoders[group].wants_batches()
+            && let Some(batch) = self.batches[queue].pop_front()
+        {
+            self.encoders[group].push(batch);
+        }
+        self.process(group);
+    }
+
+    fn process(&mut self, group: usize) {
+        self.encoders[group].process(self.now);
+        while let Some(output) = self.encoders[group].poll_output() {
+            match output {
+                Output::Shard(request) => self.requests.push_back(request),
+                Output::Grant { peer, grant } => self.grants.push_back((group, peer, grant)),
+                Output::Refused { .. } => panic!("nothing was forgotten early"),
+            }
+        }
+    }
+
+    /// Moves messages between tasks.
+    fn carry(&mut self, count: usize) {
+        for _ in 0..count {
+            if let Some((_, peer, grant)) = self.grants.pop_front() {
+                self.peers.get_mut(&peer.0).unwrap().member.granted(grant);
+            }
+            let Some(request) = self.requests.pop_front() else { continue };
+            let shard = usize::from(request.shard.0);
+            let queue = shard * GROUPS.len() + usize::from(request.group.0);
+            if !matches!(request.ask, Ask::Forget { .. }) {
+                // A shard answers when nothing is waiting for its decision.
+                self.flush(shard);
+            }
+            if self.tables[shard].is_clean() {
+                let batch = self.exports[shard].handle(request, &mut self.tables[shard]);
+                self.batches[queue].extend(batch);
+            } else {
+                self.requests.push_back(request);
+            }
+        }
+    }
+
+    fn read(&mut self, peer: u16, room: usize) -> WriteState {
+        let Some(far) = self.peers.get_mut(&peer) else { return WriteState::Drained };
+        let state = far.read(room);
+        if state == WriteState::Lagging {
+            let request = far.member.lagging();
+            self.lagged += usize::from(!request.whole);
+            self.encoders[group_of(peer)].request(request, self.now);
+        }
+        state
+    }
+
+    /// Lets everything come to rest, and says whether it did.
+    pub(crate) fn settle(&mut self) -> bool {
+        for _ in 0..400 {
+            self.now += Duration::from_millis(150);
+            for shard in 0..self.tables.len() {
+                self.flush(shard);
+            }
+            for queue in 0..self.batches.len() {
+                let group = queue % GROUPS.len();
+                if self.encoders[group].wants_batches() {
+                    while let Some(batch) = self.batches[queue].pop_front() {
+                        self.encoders[group].push(batch);
+                        self.process(group);
+                        for peer in 1..=9 {
+                            self.read(peer, usize::MAX);
+                        }
+                    }
+                }
+            }
+            (0..GROUPS.len()).for_each(|group| self.process(group));
+            self.carry(100);
+            let drained = (1..=9).filter(|peer| self.read(*peer, usize::MAX) == WriteState::Drained).count();
+            let synced = self.peers.values().all(|peer| peer.member.is_synced());
+            let idle = self.batches.iter().all(VecDeque::is_empty) && self.requests.is_empty();
+            let behind = self.exports.iter().flat_map(Export::figures);
+            if drained == 9
+                && synced
+                && idle
+                && behind.map(|f| f.dirty + f.tombstones as usize).sum::<usize>() == 0
+            {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What a peer should hold, derived the slow way: route by route, peer by peer.
+    pub(crate) fn expected(&self, peer: u16) -> BTreeMap<V4Key, AttrSet> {
+        let (key, policy) = &self.keys[group_of(peer)];
+        let mut transform = Transform::default();
+        let mut expected = BTreeMap::new();
+        for (prefix, (attrs, source)) in &self.truth {
+            if source.0 == peer {
+                continue;
+            }
+            let info = &self.infos.iter().find(|(id, _)| id == source).unwrap().1;
+            let source = Source::from(info);
+            let route = subject(key, prefix.to_net(), attrs, source);
+            let sent = transform.outgoing(key, policy, &route, source);
+            if let Some(sent) = sent.filter(|sent| sent.octets().len() < 4000) {
+                expected.insert(*prefix, sent);
+            }
+        }
+        expected
+    }
+
+    pub(crate) fn withdraw_everything(&mut self) {
+        for key in std::mem::take(&mut self.truth).into_keys() {
+            let shard = (key.addr() >> 8 & 0xff) as usize % self.tables.len();
+            self.tables[shard].set(key, None);
+        }
+    }
+}
+
+fn group_of(peer: u16) -> usize {
+    usize::from(peer - 1) / 3
+}
+
+fn key(role: PeerRole) -> GroupKey {
+    GroupKey {
+        table: TableId::MAIN,
+        family: Family::IPV4_UNICAST,
+        role,
+        export: PolicyId(2),
+        next_hop: NextHopRule::Auto,
+        local_next_hop: Some(NextHop::V4(Ipv4Addr::new(192, 0, 2, 1))),
+        speaker: Speaker { asn: Asn(64512), router_id: RouterId(99), cluster_id: ClusterId(99) },
+        loop_asn: None,
+        wire: WireMode::default(),
+    }
+}
+
+/// Clients get everything; external peers not all prefixes; non-clients not all attributes.
+fn policy(role: PeerRole) -> Arc<Policy> {
+    let hidden = match role {
+        PeerRole::External => {
+            Match::Prefix(vec![PrefixMatch { prefix: "10.0.4.0/22".parse().unwrap(), test: PrefixTest::In }])
+        }
+        PeerRole::NonClient => Match::Community(Community(7)),
+        _ => return Arc::new(Policy::accept()),
+    };
+    let reject = Rule { matches: vec![hidden], edits: Vec::new(), action: Action::Reject };
+    let rules = vec![reject, Rule::always(Action::Accept)];
+    Arc::new(Policy::new([Arc::new(RuleList { name: "test".into(), rules })]))
+}
+
+fn infos() -> Vec<(PeerId, PeerInfo)> {
+    let info = |id: u16| {
+        let (kind, client) = match id {
+            0 => (PeerKind::Local, false),
+            1..=3 | 10 => (PeerKind::Internal, true),
+            4..=6 => (PeerKind::External, false),
+            _ => (PeerKind::Internal, false),
+        };
+        let router_id = RouterId(1000 + u32::from(id));
+        (PeerId(id), PeerInfo { kind, client, router_id, ..PeerInfo::local(Asn(64512), router_id) })
+    };
+    (0..SOURCES as u16).map(info).collect()
+}
+
+fn sets() -> Vec<AttrSet> {
+    let next_hop = NextHop::V4(Ipv4Addr::new(198, 51, 100, 1));
+    let mut b = AttrBuilder::new();
+    b.origin(Origin::Igp).as_sequence(&[Asn(65001)]).next_hop(next_hop);
+    let plain = b.build();
+    let pref = b.local_pref(200).build();
+    let hidden = b.communities([Community(7)]).build();
+    let inside = b.communities([Community::NO_EXPORT]).build();
+    // Does not fit in a message, so that it must be a withdrawal of what was there before.
+    let huge = b.set_raw(AttrCode(200), 0xc0, &[7; 4100]).build();
+    vec![plain, pref, hidden, inside, huge]
+}
