@@ -54,6 +54,8 @@ pub struct Encoder {
     packer: Packer,
     log: FrameLog,
     members: HashMap<PeerId, Arc<Progress>, FixedState>,
+    /// Members there ever were.
+    lives: u32,
     collector: Collector,
     splices: Vec<Splice>,
     tombs: Vec<Tombs>,
@@ -113,6 +115,7 @@ impl Encoder {
             packer: Packer::new(key, limits.segment_bytes),
             log: FrameLog::new(limits),
             members: HashMap::default(),
+            lives: 0,
             collector: Collector::default(),
             splices: Vec::new(),
             tombs: vec![Tombs::default(); shards],
@@ -135,7 +138,8 @@ impl Encoder {
     pub fn join(&mut self, peer: PeerId, now: Instant) -> Member {
         let progress = self.log.progress(&self.done);
         self.members.insert(peer, Arc::clone(&progress));
-        let member = Member::new(peer, progress);
+        self.lives = self.lives.wrapping_add(1);
+        let member = Member::new(peer, progress, self.lives);
         self.request(member.request(), now);
         member
     }

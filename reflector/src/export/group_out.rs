@@ -26,6 +26,8 @@ pub(super) struct GroupOut {
     pub(super) dirty: DirtySet,
     /// The queue to the encoder has room, so that changes are worked on as they come.
     pub(super) open: bool,
+    /// A chunk of a splice was made since the last flush.
+    pub(super) answered: bool,
     /// Number of the last flush handed out.
     pub(super) flush: u32,
     /// Destinations below were looked at; the first splice raises it to the end and to `u32::MAX` then.
@@ -49,6 +51,7 @@ impl GroupOut {
             pending: Pending::default(),
             dirty: DirtySet::default(),
             open: true,
+            answered: false,
             flush: 0,
             populated: 0,
             tombs: VecDeque::new(),

@@ -3,13 +3,16 @@
 //! An [`Export`] lives beside a [`bgp_core::rib::Shard`] on the same thread and is its
 //! [`ChangeSink`]. The order of calls is:
 //!
-//! 1. [`Export::set_open`] for each group, by whether its encoder's queue has room;
-//! 2. `Shard::flush(&mut export)`;
-//! 3. [`Export::finish`], before the table changes again: one batch for each open group that has one;
-//! 4. [`Export::handle`] for requests of encoders, one batch for each that has one, sent on the same queue.
+//! 1. [`Export::request`] for what encoders ask, at any time;
+//! 2. [`Export::set_open`] for each group, by whether its encoder's queue has room for two batches;
+//! 3. `Shard::flush(&mut export)`;
+//! 4. [`Export::finish`], before the table changes again: for each open group at most one batch of changes
+//!    and one chunk of a splice, to be sent in this order on the same queue.
 //!
-//! A group whose queue is full keeps a set of destinations instead of changes; when it is opened again,
-//! [`Export::finish`] looks at their state of that moment. So a slow group compresses, and never waits.
+//! Steps 2 to 4 are one unit, repeated when something came in or a group that
+//! [is behind](Export::is_behind) has room again. A group whose queue is full keeps a set of destinations
+//! instead of changes, and its state of the moment is looked at once there is room: a slow group
+//! compresses, and nobody waits for it.
 
 mod dirty;
 mod group_out;
@@ -18,6 +21,7 @@ mod resync;
 mod table;
 mod told;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bgp_core::policy::Policy;
@@ -44,7 +48,7 @@ pub trait Routes {
     fn lookup<K: NlriKey>(&self, table: TableId, dest: DestId) -> Option<(K, Option<Best>)>;
 
     /// Gives back a slot that was held; without effect if the destination has paths.
-    fn free_dest<K: NlriKey>(&mut self, table: TableId, dest: DestId);
+    fn free_dest(&mut self, table: TableId, family: Family, dest: DestId);
 }
 
 /// All groups of one shard.
@@ -52,6 +56,8 @@ pub trait Routes {
 pub struct Export {
     shard: ShardId,
     groups: Vec<GroupOut>,
+    /// Requests not yet answered.
+    asked: VecDeque<ShardRequest>,
     scratch: Pending,
 }
 
@@ -75,7 +81,7 @@ pub struct GroupFigures {
 impl Export {
     /// Nobody to tell yet.
     pub fn new(shard: ShardId) -> Self {
-        Self { shard, groups: Vec::new(), scratch: Pending::default() }
+        Self { shard, groups: Vec::new(), asked: VecDeque::new(), scratch: Pending::default() }
     }
 
     /// Adds a group; it costs nothing until its first splice is asked for.
@@ -90,7 +96,8 @@ impl Export {
         let Some(at) = self.groups.iter().position(|group| group.id == id) else { return };
         let mut group = self.groups.swap_remove(at);
         let emptied = group.dissolve(&mut routes.context());
-        self.give_back(&group.key, &emptied, routes);
+        self.asked.retain(|request| request.group != id);
+        self.give_back_of(&group.key, &emptied, routes);
     }
 
     /// Says whether the encoder's queue has room for two batches, a flush and a chunk.
@@ -100,19 +107,30 @@ impl Export {
         }
     }
 
-    /// Whether something waits for a group to be opened.
+    /// Whether the group has something to say as soon as there is room.
     pub fn is_behind(&self, id: GroupId) -> bool {
         self.groups.iter().any(|group| group.id == id && group.dirty.len() > 0)
+            || self.asked.iter().any(|request| request.group == id)
     }
 
-    /// Ends a flush: appends to `out` at most one batch for each open group.
+    /// Takes what an encoder asks; answered by [`Export::finish`].
+    pub fn request(&mut self, request: ShardRequest) {
+        if let Ask::Cancel(splice) = request.ask {
+            let ours =
+                |asked: &ShardRequest| asked.group == request.group && asked.ask.splice() == Some(splice);
+            self.asked.retain(|asked| !ours(asked));
+        }
+        self.asked.push_back(request);
+    }
+
+    /// Ends a flush: appends to `out` at most two batches for each open group.
     ///
-    /// To be called after every `Shard::flush`, before the table changes; and whenever a group that
-    /// [is behind](Export::is_behind) was opened.
+    /// To be called after every `Shard::flush`, before the table changes.
     pub fn finish(&mut self, routes: &mut impl Routes, out: &mut Vec<DeltaBatch>) {
         let mut emptied = Vec::new();
         for at in 0..self.groups.len() {
             let Some(group) = self.groups.get_mut(at) else { continue };
+            group.answered = false;
             if group.open && group.dirty.len() > 0 {
                 let limit = MAX_CATCH_UP.saturating_sub(group.pending.len());
                 match group.key.family {
@@ -122,27 +140,30 @@ impl Export {
             }
             out.extend(group.take_flush());
             group.bound_tombstones(&mut emptied);
-            if !emptied.is_empty() {
-                let key = group.key.clone();
-                self.give_back(&key, &emptied, routes);
-                emptied.clear();
-            }
+            self.give_back(at, &mut emptied, routes);
+        }
+        for _ in 0..self.asked.len() {
+            let Some(request) = self.asked.pop_front() else { break };
+            out.extend(self.answer(request, routes));
         }
     }
 
-    /// Does what an encoder asks; the batch, if any, goes to it after those of earlier flushes.
-    pub fn handle(&mut self, request: ShardRequest, routes: &mut impl Routes) -> Option<DeltaBatch> {
+    /// Answers one request, or keeps it until the group has room.
+    fn answer(&mut self, request: ShardRequest, routes: &mut impl Routes) -> Option<DeltaBatch> {
         let at = self.groups.iter().position(|group| group.id == request.group)?;
         let group = self.groups.get_mut(at)?;
+        let sends = matches!(request.ask, Ask::Resync(_) | Ask::Continue(_));
+        if sends && (!group.open || group.answered) {
+            self.asked.push_back(request);
+            return None;
+        }
         match request.ask {
             Ask::Resync(ask) if ask.from < group.floor => {
+                group.answered = true;
                 let kind = BatchKind::Refused { splice: ask.splice };
                 Some(self.scratch.take(group.id, group.shard, kind))
             }
-            Ask::Resync(ask) => {
-                let state = SpliceState::new(ask);
-                Some(chunk(group, state, routes, &mut self.scratch))
-            }
+            Ask::Resync(ask) => Some(chunk(group, SpliceState::new(ask), routes, &mut self.scratch)),
             Ask::Continue(splice) => {
                 let at = group.splices.iter().position(|state| state.ask.splice == splice)?;
                 let state = group.splices.swap_remove(at);
@@ -155,8 +176,7 @@ impl Export {
             Ask::Forget { flush } => {
                 let mut emptied = Vec::new();
                 group.forget(flush, &mut emptied);
-                let key = group.key.clone();
-                self.give_back(&key, &emptied, routes);
+                self.give_back(at, &mut emptied, routes);
                 None
             }
         }
@@ -175,14 +195,17 @@ impl Export {
     }
 
     /// Gives back the slots no group remembers any more.
-    fn give_back(&self, key: &GroupKey, emptied: &[DestId], routes: &mut impl Routes) {
+    fn give_back(&self, group: usize, emptied: &mut Vec<DestId>, routes: &mut impl Routes) {
+        if let Some(group) = self.groups.get(group) {
+            self.give_back_of(&group.key, emptied, routes);
+        }
+        emptied.clear();
+    }
+
+    fn give_back_of(&self, key: &GroupKey, emptied: &[DestId], routes: &mut impl Routes) {
         for dest in emptied {
-            if self.holds(key.table, key.family, *dest) {
-                continue;
-            }
-            match key.family {
-                Family::IPV6_UNICAST => routes.free_dest::<V6Key>(key.table, *dest),
-                _ => routes.free_dest::<V4Key>(key.table, *dest),
+            if !self.holds(key.table, key.family, *dest) {
+                routes.free_dest(key.table, key.family, *dest);
             }
         }
     }
@@ -223,6 +246,7 @@ fn chunk(
     routes: &mut impl Routes,
     scratch: &mut Pending,
 ) -> DeltaBatch {
+    group.answered = true;
     let batch = match group.key.family {
         Family::IPV6_UNICAST => resync::chunk::<V6Key>(group, &mut state, routes, scratch),
         _ => resync::chunk::<V4Key>(group, &mut state, routes, scratch),

@@ -19,7 +19,7 @@ impl Routes for Shard {
         self.slot(dest)
     }
 
-    fn free_dest<K: NlriKey>(&mut self, _table: TableId, dest: DestId) {
-        Shard::free_dest(self, K::FAMILY, dest);
+    fn free_dest(&mut self, _table: TableId, family: Family, dest: DestId) {
+        Shard::free_dest(self, family, dest);
     }
 }

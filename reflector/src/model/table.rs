@@ -94,10 +94,6 @@ impl Table {
         }
     }
 
-    pub(crate) fn is_clean(&self) -> bool {
-        self.dirty.is_empty()
-    }
-
     /// Slots in use.
     pub(crate) fn used(&self) -> usize {
         self.by_key.len()
@@ -132,7 +128,7 @@ impl Routes for Table {
         Some((as_key(slot.key)?, slot.best))
     }
 
-    fn free_dest<K: NlriKey>(&mut self, _: TableId, dest: DestId) {
+    fn free_dest(&mut self, _: TableId, _: Family, dest: DestId) {
         if let Some(slot) = &mut self.slots[dest.0 as usize] {
             slot.held = false;
             self.free_if_unused(dest.0);

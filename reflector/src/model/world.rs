@@ -15,7 +15,6 @@ use bgp_core::types::{
 use super::dice::Dice;
 use super::peer::Peer;
 use super::table::Table;
-use crate::resync::Ask;
 use crate::transform::{Source, Transform, subject};
 use crate::*;
 
@@ -25,7 +24,7 @@ pub(crate) const GROUPS: [(PeerRole, [u16; 3]); 3] =
 /// Sources beyond the members: a client and a non-client that never read.
 const SOURCES: u64 = 12;
 const PREFIXES: u64 = 8;
-const MAX_QUEUE: usize = 2;
+const MAX_QUEUE: usize = 4;
 
 pub(crate) struct World {
     pub(crate) dice: Dice,
@@ -50,7 +49,7 @@ impl World {
         let shards = 1 + dice.below(3) as u8;
         let limits = LogLimits {
             // A chunk of everything has to fit, or nobody would ever get in.
-            max_bytes: 700 + dice.below(600) as usize,
+            max_bytes: 800 + dice.below(600) as usize,
             pace_bytes: 100 + dice.below(3000) as usize,
             segment_bytes: 1 + dice.below(300) as usize,
         };
@@ -66,7 +65,7 @@ impl World {
         let encoders = encoders.map(|(id, (key, _))| Encoder::new(GroupId(id as u16), key, shards, limits));
         let mut world = Self {
             dice,
-            now: Instant::now(),
+            now: epoch(),
             tables: (0..shards).map(|_| Table::new(&infos)).collect(),
             exports,
             batches: (0..usize::from(shards) * GROUPS.len()).map(|_| VecDeque::new()).collect(),
@@ -142,7 +141,7 @@ impl World {
         let shard = shard % self.tables.len();
         let (table, export) = (&mut self.tables[shard], &mut self.exports[shard]);
         for group in 0..GROUPS.len() {
-            let room = self.batches[shard * GROUPS.len() + group].len() < MAX_QUEUE;
+            let room = self.batches[shard * GROUPS.len() + group].len() + 2 <= MAX_QUEUE;
             export.set_open(GroupId(group as u16), room);
         }
         table.flush(export);
@@ -181,18 +180,8 @@ impl World {
             if let Some((_, peer, grant)) = self.grants.pop_front() {
                 self.peers.get_mut(&peer.0).unwrap().member.granted(grant);
             }
-            let Some(request) = self.requests.pop_front() else { continue };
-            let shard = usize::from(request.shard.0);
-            let queue = shard * GROUPS.len() + usize::from(request.group.0);
-            if !matches!(request.ask, Ask::Forget { .. }) {
-                // A shard answers when nothing is waiting for its decision.
-                self.flush(shard);
-            }
-            if self.tables[shard].is_clean() {
-                let batch = self.exports[shard].handle(request, &mut self.tables[shard]);
-                self.batches[queue].extend(batch);
-            } else {
-                self.requests.push_back(request);
+            if let Some(request) = self.requests.pop_front() {
+                self.exports[usize::from(request.shard.0)].request(request);
             }
         }
     }
@@ -231,7 +220,9 @@ impl World {
             self.carry(100);
             let drained = (1..=9).filter(|peer| self.read(*peer, usize::MAX) == WriteState::Drained).count();
             let synced = self.peers.values().all(|peer| peer.member.is_synced());
-            let idle = self.batches.iter().all(VecDeque::is_empty) && self.requests.is_empty();
+            let asked =
+                (0..3).any(|group| self.exports.iter().any(|export| export.is_behind(GroupId(group))));
+            let idle = self.batches.iter().all(VecDeque::is_empty) && self.requests.is_empty() && !asked;
             let behind = self.exports.iter().flat_map(Export::figures);
             if drained == 9
                 && synced
@@ -270,6 +261,11 @@ impl World {
             self.tables[shard].set(key, None);
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "virtual time has to begin somewhere")]
+fn epoch() -> Instant {
+    Instant::now()
 }
 
 fn group_of(peer: u16) -> usize {

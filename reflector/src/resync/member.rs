@@ -22,8 +22,8 @@ pub struct Member {
     splice: Option<(SpliceId, u64)>,
     /// Only everything will do: the peer never had it, or asked for it again.
     whole: bool,
-    /// Number of the last request; grants for earlier ones come too late.
-    asked: u32,
+    /// The last request; grants for earlier ones, or for a member before us of that name, come too late.
+    asked: RequestId,
 }
 
 /// What a member asks of the encoder of its group.
@@ -33,7 +33,14 @@ pub struct Request {
     pub peer: PeerId,
     /// Everything announced, not only changes since the watermark.
     pub whole: bool,
-    pub(crate) asked: u32,
+    pub(crate) asked: RequestId,
+}
+
+/// Which of the requests of which of the members a peer has been.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct RequestId {
+    life: u32,
+    count: u32,
 }
 
 /// Leave to read from a place in the log.
@@ -42,7 +49,7 @@ pub struct Grant {
     pub(crate) segment: Weak<Segment>,
     pub(crate) splice: SpliceId,
     pub(crate) shards: u64,
-    pub(crate) asked: u32,
+    pub(crate) asked: RequestId,
 }
 
 /// What a write did.
@@ -83,8 +90,9 @@ struct Cursor {
 }
 
 impl Member {
-    pub(crate) fn new(peer: PeerId, progress: Arc<Progress>) -> Self {
-        Self { peer, progress, at: None, splice: None, whole: true, asked: 0 }
+    pub(crate) fn new(peer: PeerId, progress: Arc<Progress>, life: u32) -> Self {
+        let asked = RequestId { life, count: 0 };
+        Self { peer, progress, at: None, splice: None, whole: true, asked }
     }
 
     /// The peer.
@@ -103,7 +111,7 @@ impl Member {
         self.at = None;
         self.splice = None;
         self.progress.detach();
-        self.asked = self.asked.wrapping_add(1);
+        self.asked.count = self.asked.count.wrapping_add(1);
         self.request()
     }
 

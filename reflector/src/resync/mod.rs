@@ -17,7 +17,7 @@ use bgp_core::types::PeerId;
 use crate::delta::SpliceId;
 use crate::group::{GroupId, ShardId};
 
-/// What an encoder asks of the shards, to be carried to [`crate::export::Export::handle`].
+/// What an encoder asks of the shards, to be carried to [`crate::export::Export::request`].
 #[derive(Clone, Debug)]
 pub struct ShardRequest {
     /// The shard.
@@ -42,6 +42,17 @@ pub enum Ask {
         /// Number of the last flush everybody has consumed.
         flush: u32,
     },
+}
+
+impl Ask {
+    /// The splice it is about.
+    pub(crate) fn splice(&self) -> Option<SpliceId> {
+        match self {
+            Self::Resync(ask) => Some(ask.splice),
+            Self::Continue(splice) | Self::Cancel(splice) => Some(*splice),
+            Self::Forget { .. } => None,
+        }
+    }
 }
 
 /// What state a splice needs.

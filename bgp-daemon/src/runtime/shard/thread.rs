@@ -135,11 +135,7 @@ impl Worker {
                 self.outbox.remove(id);
                 self.sink.export.remove_group(id, &mut self.shard);
             }
-            ShardMessage::Request(request) => {
-                if let Some(batch) = self.sink.export.handle(request, &mut self.shard) {
-                    self.outbox.push(batch);
-                }
-            }
+            ShardMessage::Request(request) => self.sink.export.request(request),
             ShardMessage::Forget(peer) => self.leaving.push(peer),
             ShardMessage::Room(id) => self.outbox.drain(id),
             ShardMessage::Read(read) => read(&mut ReadView { shard: &self.shard, export: &self.sink.export }),
