@@ -23,7 +23,7 @@ pub(crate) const GROUPS: [(PeerRole, [u16; 3]); 3] =
 
 /// Sources beyond the members: a client and a non-client that never read.
 const SOURCES: u64 = 12;
-const PREFIXES: u64 = 8;
+const PREFIXES: u64 = 20;
 const MAX_QUEUE: usize = 4;
 
 pub(crate) struct World {
@@ -49,7 +49,7 @@ impl World {
         let shards = 1 + dice.below(3) as u8;
         let limits = LogLimits {
             // A chunk of everything has to fit, or nobody would ever get in.
-            max_bytes: 800 + dice.below(600) as usize,
+            max_bytes: 2000 + dice.below(600) as usize,
             pace_bytes: 100 + dice.below(3000) as usize,
             segment_bytes: 1 + dice.below(300) as usize,
         };
@@ -90,7 +90,7 @@ impl World {
     pub(crate) fn step(&mut self) {
         self.now += Duration::from_millis(self.dice.below(60));
         match self.dice.below(100) {
-            0..18 => (0..=self.dice.below(4)).for_each(|_| self.change_route()),
+            0..18 => (0..=self.dice.below(9)).for_each(|_| self.change_route()),
             18..32 => {
                 let shard = self.dice.below(3) as usize;
                 self.flush(shard);
@@ -98,7 +98,7 @@ impl World {
             32..52 => self.encode(),
             52..62 => self.carry(1),
             62..98 => {
-                let room = self.dice.below(250) as usize;
+                let room = self.dice.below(500) as usize;
                 let peer = 1 + self.dice.below(9) as u16;
                 self.read(peer, room);
             }
