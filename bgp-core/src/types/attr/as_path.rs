@@ -70,6 +70,11 @@ impl<'a> AsPath<'a> {
         Some(Self(value))
     }
 
+    /// A value checked before; of one that was not, the segments end where they stop making sense.
+    pub(super) fn trusted(value: &'a [u8]) -> Self {
+        Self(value)
+    }
+
     /// Octets as in the attribute value.
     pub fn octets(self) -> &'a [u8] {
         self.0

@@ -67,7 +67,7 @@ impl AttrSet {
 
     /// AS_PATH; empty where absent.
     pub fn as_path(&self) -> AsPath<'_> {
-        self.value(AttrCode::AS_PATH).and_then(AsPath::parse).unwrap_or(AsPath::EMPTY)
+        self.value(AttrCode::AS_PATH).map_or(AsPath::EMPTY, AsPath::trusted)
     }
 
     /// The next hop; `None` only for local routes that have none yet.

@@ -48,3 +48,65 @@ fn as_path_of_a_confederation_counts_only_what_is_outside() {
     assert_eq!(path.to_string(), "(9) 8 {1,2}");
     assert_eq!((path.hops(), path.first(), path.origin()), (2, Some(Asn(8)), None));
 }
+
+#[test]
+fn rfc4271_5_1_2_prepending_keeps_what_is_there() {
+    let sequence = |n: usize| [vec![2, n as u8], [0, 0, 0, 1].repeat(n)].concat();
+    let paths = [
+        vec![],
+        sequence(1),
+        sequence(254),
+        [sequence(3), vec![1, 1, 0, 0, 0, 4]].concat(),
+        vec![1, 1, 0, 0, 0, 4],
+        vec![3, 1, 0, 0, 0, 4],
+    ];
+    for octets in paths {
+        for times in [0, 1, 2, 255] {
+            let path = AsPath::parse(&octets).unwrap();
+            let longer = path.prepended(Asn(9), times);
+            let longer = AsPath::parse(&longer).unwrap();
+            assert_eq!(longer.hops(), path.hops() + usize::from(times));
+            assert_eq!(longer.count(Asn(9)), usize::from(times));
+            let expected = ["9 ".repeat(times.into()), path.to_string()].concat();
+            assert_eq!(longer.to_string(), expected.trim_end());
+        }
+    }
+}
+
+#[test]
+fn edits_replace_and_remove_single_attributes() {
+    let mut b = AttrBuilder::new();
+    b.origin(Origin::Igp).med(1).local_pref(2).communities([Community(1)]);
+    let before = b.build();
+    b.med(3).communities([]).remove(AttrCode::LOCAL_PREF).remove(AttrCode::LOCAL_PREF);
+    let after = b.build();
+    assert_eq!((after.med(), after.local_pref(), after.communities().iter().len()), (Some(3), None, 0));
+    assert_eq!(after.raw(AttrCode::COMMUNITIES), None);
+    assert_eq!((before.med(), before.local_pref()), (Some(1), Some(2)));
+    b.retain(|code, _| code == AttrCode::ORIGIN);
+    assert_eq!(b.build().iter().count(), 1);
+}
+
+#[test]
+fn flags_are_those_of_the_category_and_only_partial_is_state() {
+    let mut b = AttrBuilder::new();
+    b.set_raw(AttrCode::MED, 0xff, &[0; 4]).set_raw(AttrCode::COMMUNITIES, 0x30, &[0; 4]);
+    b.set_raw(AttrCode(99), 0xff, &[]);
+    let flags: Vec<_> = b.build().iter().map(|attr| attr.flags).collect();
+    assert_eq!(flags, [0x80, 0xe0, 0xe0]);
+}
+
+#[test]
+fn next_hops_have_4_16_or_32_octets() {
+    let (global, link_local) = ("2001:db8::1".parse().unwrap(), "fe80::1".parse().unwrap());
+    let hops = [
+        NextHop::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        NextHop::V6(global),
+        NextHop::V6WithLinkLocal { global, link_local },
+    ];
+    for (hop, len) in hops.into_iter().zip([4, 16, 32]) {
+        let (octets, found) = hop.octets();
+        assert_eq!((found, NextHop::from_octets(&octets[..len])), (len, Some(hop)));
+        assert_eq!(NextHop::from_octets(&octets[..len - 1]), None);
+    }
+}
