@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
 #[path = "../fuzz/oracle/decoder.rs"]
+#[allow(unreachable_pub, reason = "the fuzz target uses it too")]
 mod oracle;
 
 use serde_json::Value;
@@ -99,7 +100,7 @@ fn mutate(input: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut Random) {
         (0, Some(octet)) => *octet ^= 1 << random.below(8),
         (1, Some(octet)) => *octet = random.next() as u8,
         (2, Some(octet)) => {
-            *octet = [0, 1, 2, 4, 14, 15, 32, 33, 64, 127, 128, 129, 254, 255][random.below(14)]
+            *octet = [0, 1, 2, 4, 14, 15, 32, 33, 64, 127, 128, 129, 254, 255][random.below(14)];
         }
         (3, Some(octet)) => *octet = octet.wrapping_add(random.below(5) as u8).wrapping_sub(2),
         (4, _) => input.insert(at, random.next() as u8),

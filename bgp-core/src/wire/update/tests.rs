@@ -197,6 +197,7 @@ fn rfc7606_7_each_malformed_attribute_has_its_disposition() {
 
 #[test]
 fn rfc7606_7_mandatory_attributes_that_make_no_sense_are_treated_as_withdraw() {
+    // Bug class 30 and 32.
     use FaultKind::{Length, NextHop, Value};
     let cases: [(u8, &[u8], FaultKind); 19] = [
         (1, &[], Length),
@@ -263,6 +264,7 @@ fn rfc7606_3_c_wrong_flags_of_mp_reach_withdraw_its_routes() {
 
 #[test]
 fn rfc7606_3_d_missing_mandatory_attribute_is_treated_as_withdraw() {
+    // Bug class 4 and 6.
     for missing in 1..=3 {
         let all = [origin(), as_path(), next_hop()];
         let attributes: Vec<u8> = all.into_iter().filter(|a| a[1] != missing).flatten().collect();
@@ -271,7 +273,7 @@ fn rfc7606_3_d_missing_mandatory_attribute_is_treated_as_withdraw() {
         assert_eq!((update.faults[0].attr.0, update.faults[0].kind), (missing, FaultKind::Missing));
         assert_eq!((update.withdrawn.iter().count(), update.announced.is_empty()), (1, true));
     }
-    // Bug class 4: routes and no attribute at all. Bug class 6: MP_UNREACH and NLRI without attributes.
+    // Routes and no attribute at all; MP_UNREACH_NLRI and NLRI without attributes.
     assert_eq!(decode(&[], NET).unwrap().withdrawn.iter().count(), 1);
     let unreach = attr(0x80, 15, &[0, 2, 1]);
     let update = decode(&unreach, NET).unwrap();
@@ -280,6 +282,7 @@ fn rfc7606_3_d_missing_mandatory_attribute_is_treated_as_withdraw() {
 
 #[test]
 fn rfc7606_3_g_first_of_repeated_attributes_counts() {
+    // Bug class 18.
     let attributes = [mandatory(), attr(0x40, 1, &[2]), attr(0x40, 3, &[1])].concat();
     let update = decode(&attributes, NET).unwrap();
     let kinds: Vec<_> = update.faults.iter().map(|f| (f.kind, f.disposition)).collect();
@@ -299,6 +302,7 @@ fn rfc7606_3_g_repeated_mp_attributes_reset_the_session() {
 
 #[test]
 fn rfc7606_3_h_all_attributes_are_walked_before_the_strongest_fault_decides() {
+    // Bug class 35.
     // A bad attribute early, a route after it in MP_REACH: the walk goes on and withdraws that too.
     let attributes = [attr(0x40, 1, &[9]), as_path(), next_hop(), mp_reach(&NH6, NET6)].concat();
     let update = decode(&attributes, NET).unwrap();
@@ -355,6 +359,7 @@ fn rfc7606_5_3_nlri_that_does_not_fit_resets_the_session() {
 
 #[test]
 fn rfc7606_7_11_mp_attributes_that_cannot_be_read_reset_the_session() {
+    // Bug class 7.
     let values: [&[u8]; 9] = [
         &[],
         &[0, 2],
@@ -393,6 +398,7 @@ fn rfc7606_7_3_martian_next_hop_in_mp_reach_is_treated_as_withdraw() {
 
 #[test]
 fn rfc4271_9_unknown_attributes_are_carried_dropped_or_refused_by_their_flags() {
+    // Bug class 33.
     let set = accepted(&ctx(), &[mandatory(), attr(0xc0, 99, &[1, 2]), attr(0x80, 98, &[3])].concat());
     let carried = set.raw(AttrCode(99)).unwrap();
     assert_eq!((carried.flags, carried.value), (0xe0, [1, 2].as_slice()));
@@ -561,4 +567,20 @@ fn two_octet_path_too_long_for_four_octets_is_treated_as_withdraw() {
     let attributes = [origin(), attr(0x40, 2, &segment.repeat(80)), next_hop()].concat();
     let update = decode_with(&two_octet(), &body(&[], &attributes, NET)).unwrap();
     assert_eq!((update.withdrawn.iter().count(), update.announced.is_empty()), (1, true));
+}
+
+#[test]
+fn bug_class_14_notification_data_is_a_slice_of_what_was_received() {
+    let unknown = attr(0x40, 99, &[7; 300]);
+    let whole = body(&[], &[mandatory(), unknown.clone()].concat(), NET);
+    let error = decode_with(&ctx(), &whole).unwrap_err();
+    assert_eq!(error.data.as_ref(), unknown.as_slice());
+    assert!(whole.as_ptr_range().contains(&error.data.as_ptr()));
+}
+
+#[test]
+fn bug_class_24_any_path_that_was_stored_can_be_shown() {
+    let segment: Vec<u8> = [vec![1, 255], [0, 0, 0, 7].repeat(255)].concat();
+    let set = accepted(&ctx(), &[origin(), attr(0x40, 2, &segment.repeat(60)), next_hop()].concat());
+    assert_eq!((set.as_path().hops(), set.as_path().to_string().len()), (60, 60 * 511 + 59));
 }
