@@ -2,5 +2,8 @@
 //! runtime that moves bytes and time between sockets, the kernel and the pure crates.
 
 pub mod admin;
+pub mod cli;
 pub mod config;
+pub mod log;
 pub mod runtime;
+pub mod systemd;

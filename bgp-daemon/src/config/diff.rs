@@ -124,6 +124,7 @@ fn restart_keys(old: &Config, new: &Config) -> Vec<&'static str> {
         ("node.listen", old.node.listen == new.node.listen),
         ("api.socket", old.api.socket == new.api.socket),
         ("reflector.cluster-id", old.reflector.cluster_id == new.reflector.cluster_id),
+        ("log.format", old.log.format == new.log.format),
         ("fib.protocol", old.fib.protocol == new.fib.protocol),
     ])
 }

@@ -63,6 +63,11 @@ impl Report {
         self.diagnostics.is_empty()
     }
 
+    /// Each fault in one line, for a log.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.diagnostics.iter().map(|diagnostic| format!("{}{}", self.place(diagnostic), diagnostic.message))
+    }
+
     /// The first fault in one line, for places that have room for one.
     pub fn summary(&self) -> String {
         let Some(first) = self.diagnostics.first() else { return "no error".to_owned() };

@@ -298,5 +298,5 @@ const DEFAULT_LISTEN: [SocketAddr; 2] = [
 /// IFNAMSIZ without the zero at the end.
 const MAX_INTERFACE_NAME: usize = 15;
 
-/// `sun_path` without the zero at the end.
-const MAX_SOCKET_PATH: usize = 107;
+/// `sun_path` without the zero at the end, nor the suffix under which the socket is made.
+const MAX_SOCKET_PATH: usize = 103;
