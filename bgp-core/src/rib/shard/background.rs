@@ -72,9 +72,13 @@ fn visit<K: Key>(table: &mut Table<K>, core: &mut Core, memo: &mut Memo, id: Des
                 core.peers.count_out(K::FAMILY, &dead);
                 core.bury(&dead);
             }
-        } else if age.reimport {
+            continue;
+        }
+        if age.reimport {
             reimport(table, core, memo, (id, at, key), path);
-        } else if core.next_hops_changed && !again {
+        }
+        if core.next_hops_changed && !again {
+            // A path that import has just changed is marked already, whatever its next hop was.
             let next_hop = core.attrs.entry(path.attrs).map(|entry| entry.next_hop);
             again = next_hop.is_some_and(|next_hop| core.attrs.next_hops().changed(next_hop));
         }

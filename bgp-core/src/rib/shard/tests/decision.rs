@@ -42,7 +42,7 @@ fn own_routes_win_over_learned_ones_of_equal_local_pref() {
 #[test]
 fn rfc4271_9_1_2_2_a_shorter_as_path_wins() {
     let long = with(|a| a.as_sequence(&[Asn(65001), Asn(65009)]));
-    duel((3, attrs()), (1, long.clone()), Reason::AsPathLength);
+    duel((3, attrs()), (1, long), Reason::AsPathLength);
     // A set counts one, however many are in it.
     let mut segments = vec![2, 1];
     segments.extend(65001u32.to_be_bytes());
