@@ -1,7 +1,9 @@
 //! Interned attribute sets with plain counts and what the decision process reads from them.
 
-use hashbrown::HashTable;
 use std::hash::BuildHasher;
+use std::hint::black_box;
+
+use hashbrown::HashTable;
 
 use super::decision::DecisionKey;
 use super::next_hop::{NextHopId, NextHopTable};
@@ -92,6 +94,22 @@ impl AttrTable {
             return AttrId(id);
         }
         self.insert(set, hash)
+    }
+
+    /// The slot where an equal set probably is, without a look at it.
+    pub(crate) fn candidate(&self, set: &AttrSet) -> Option<u32> {
+        let hash = self.hasher.hash_one(set.octets()) as u32;
+        self.index.find(spread(hash), |_| true).copied()
+    }
+
+    /// Brings what [`AttrTable::candidate`] found into the cache.
+    pub(crate) fn touch(&self, slots: &[u32]) {
+        let sets = || slots.iter().filter_map(|slot| self.entries.get(*slot));
+        black_box(sets().fold(0, |sum, entry| sum ^ entry.hash));
+        let octets = sets().filter_map(|entry| entry.set.as_ref()).map(AttrSet::octets);
+        black_box(
+            octets.fold(0, |sum, octets| sum ^ octets.first().unwrap_or(&0) ^ octets.last().unwrap_or(&0)),
+        );
     }
 
     fn insert(&mut self, set: &AttrSet, hash: u32) -> AttrId {

@@ -21,5 +21,5 @@ pub use attr_table::{AttrId, AttrTable};
 pub use decision::{DecisionConfig, DecisionKey, Reason};
 pub use next_hop::{NextHopId, NextHopState, WantedNextHops};
 pub use peer::{PeerInfo, PeerKind, PeerRoutes, PeerTable};
-pub use shard::{Memory, PathRef, PathView, RouteRef, Shard, ShardConfig};
+pub use shard::{Ingest, Memory, PathRef, PathView, RouteRef, Shard, ShardConfig};
 pub use sink::{Best, Change, ChangeContext, ChangeSink, DestId, Hold, TableId};

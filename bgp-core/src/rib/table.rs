@@ -14,7 +14,7 @@ pub(crate) struct Table<K> {
     pub(crate) id: TableId,
     pub(crate) dests: Slab<Dest<K>>,
     pub(crate) spans: Spans,
-    index: Index,
+    pub(crate) index: Index,
     pub(crate) dirty: Dirty,
     pub(crate) lap: Lap,
 }

@@ -3,12 +3,12 @@
 use hashbrown::HashMap;
 
 use super::import::{Import, Imported};
-use super::{Core, Key, Shard, check};
+use super::{Core, Shard, check};
 use crate::rib::path::{Path, Refusal};
 use crate::rib::peer::Life;
 use crate::rib::table::Table;
 use crate::rib::{AttrId, DestId};
-use crate::types::{Family, PeerId};
+use crate::types::{Family, NlriKey, PeerId};
 
 impl Shard {
     /// Visits at most `budget` destinations for pending work (dead paths, policies, next hops); `true` if
@@ -31,7 +31,7 @@ impl Shard {
 }
 
 /// Continues the walk over one table; returns what is left of the budget.
-fn walk<K: Key>(table: &mut Table<K>, core: &mut Core, memo: &mut Memo, mut budget: usize) -> usize {
+fn walk<K: NlriKey>(table: &mut Table<K>, core: &mut Core, memo: &mut Memo, mut budget: usize) -> usize {
     if !table.lap.active {
         return budget;
     }
@@ -57,7 +57,7 @@ fn walk<K: Key>(table: &mut Table<K>, core: &mut Core, memo: &mut Memo, mut budg
     budget
 }
 
-fn visit<K: Key>(table: &mut Table<K>, core: &mut Core, memo: &mut Memo, id: DestId) {
+fn visit<K: NlriKey>(table: &mut Table<K>, core: &mut Core, memo: &mut Memo, id: DestId) {
     let Some(dest) = table.dest(id) else { return };
     let (key, count) = (dest.key, usize::from(dest.count));
     let mut again = core.family_flag(K::FAMILY);
@@ -89,7 +89,7 @@ fn visit<K: Key>(table: &mut Table<K>, core: &mut Core, memo: &mut Memo, id: Des
 }
 
 /// Runs import again over one path, from its attributes as received.
-fn reimport<K: Key>(
+fn reimport<K: NlriKey>(
     table: &mut Table<K>,
     core: &mut Core,
     memo: &mut Memo,
@@ -119,7 +119,7 @@ fn reimport<K: Key>(
 }
 
 impl Core {
-    fn import_again<K: Key>(&mut self, memo: &mut Memo, path: &Path, key: K) -> Imported {
+    fn import_again<K: NlriKey>(&mut self, memo: &mut Memo, path: &Path, key: K) -> Imported {
         if let Some(known) = memo.0.get(&(path.peer, path.attrs_in)) {
             if known.attrs != path.attrs_in {
                 self.attrs.retain(known.attrs);

@@ -1,12 +1,12 @@
 //! Deciding dirty destinations and telling what changed.
 
-use super::{Core, Key, Shard, in_family};
+use super::{Core, Shard, in_family};
 use crate::rib::path::{Dest, DestFlags, Path};
 use crate::rib::peer::{Age, Life};
 use crate::rib::spans::Spans;
 use crate::rib::table::{Chosen, Table};
 use crate::rib::{Best, Change, ChangeContext, ChangeSink, DestId, Hold};
-use crate::types::Family;
+use crate::types::{Family, NlriKey};
 
 impl Shard {
     /// Decides each dirty destination once and tells `sink` those whose outcome differs from last time;
@@ -38,7 +38,7 @@ impl Shard {
     }
 }
 
-fn flush_table<K: Key>(table: &mut Table<K>, core: &mut Core, sink: &mut impl ChangeSink) -> usize {
+fn flush_table<K: NlriKey>(table: &mut Table<K>, core: &mut Core, sink: &mut impl ChangeSink) -> usize {
     let mut ids = std::mem::take(&mut table.dirty.ids);
     let mut before = std::mem::take(&mut table.dirty.before);
     let held = std::mem::take(&mut table.dirty.held);
@@ -86,7 +86,7 @@ fn flush_table<K: Key>(table: &mut Table<K>, core: &mut Core, sink: &mut impl Ch
     changes
 }
 
-fn replay<K: Key>(
+fn replay<K: NlriKey>(
     table: &mut Table<K>,
     core: &mut Core,
     from: DestId,
@@ -128,7 +128,7 @@ impl Core {
 }
 
 /// Runs the decision process and puts the chosen paths in front of the span, best first.
-fn choose<K: Key>(core: &mut Core, dest: &mut Dest<K>, spans: &mut Spans) {
+fn choose<K: NlriKey>(core: &mut Core, dest: &mut Dest<K>, spans: &mut Spans) {
     let mut selector = std::mem::take(&mut core.selector);
     let judge = core.judge(K::FAMILY);
     let chosen = selector.select(&judge, spans.of(dest), |_, _| ());

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Core, Key, check};
+use super::ahead::Pieces;
+use super::{Core, check};
 use crate::policy::{Policy, RouteSource, Subject, Verdict};
 use crate::rib::path::{Path, Refusal};
 use crate::rib::peer::Age;
 use crate::rib::table::{Stored, Table};
 use crate::rib::{AttrId, AttrTable, DestId, NextHopId, NextHopState, PeerInfo};
-use crate::types::{AttrSet, Family, NlriBlock, PathId, PeerId};
+use crate::types::{AttrSet, Family, NlriBlock, NlriKey, PathId, PeerId};
 
 /// What import made of a path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,7 +35,7 @@ pub(super) struct Import<'a> {
 
 impl Import<'_> {
     /// Runs the policy for one prefix.
-    pub(super) fn run<K: Key>(&self, attrs: &mut AttrTable, key: K) -> Imported {
+    pub(super) fn run<K: NlriKey>(&self, attrs: &mut AttrTable, key: K) -> Imported {
         let peer_type = self.info.kind.peer_type();
         let source = if peer_type.is_none() { RouteSource::Local } else { RouteSource::Peers };
         let subject = Subject { prefix: key.to_net(), attrs: self.set, source, peer_type };
@@ -46,7 +47,7 @@ impl Import<'_> {
     }
 }
 
-pub(super) fn announce<K: Key>(
+pub(super) fn announce<K: NlriKey>(
     table: &mut Table<K>,
     core: &mut Core,
     peer: PeerId,
@@ -67,9 +68,12 @@ pub(super) fn announce<K: Key>(
     if refusal != Refusal::None {
         batch.store_all(block, Imported::refused(refusal));
     } else if policy.looks_at_prefix() {
-        for (path_id, key) in block.keys::<K>() {
-            let imported = import.run(&mut batch.core.attrs, key);
-            batch.store_one(path_id, key, imported);
+        let mut pieces = Pieces::new(block);
+        while let Some(piece) = pieces.next(batch.table) {
+            for (path_id, key) in piece {
+                let imported = import.run(&mut batch.core.attrs, key);
+                batch.store_one(path_id, key, imported);
+            }
         }
     } else if let Some((_, key)) = block.keys::<K>().next() {
         let imported = import.run(&mut batch.core.attrs, key);
@@ -78,11 +82,14 @@ pub(super) fn announce<K: Key>(
     core.attrs.release(attrs_in);
 }
 
-pub(super) fn withdraw<K: Key>(table: &mut Table<K>, core: &mut Core, peer: PeerId, block: &NlriBlock) {
-    for (path_id, key) in block.keys::<K>() {
-        if let Some(path) = table.remove(key, peer, path_id) {
-            core.peers.count_out(K::FAMILY, &path);
-            core.bury(&path);
+pub(super) fn withdraw<K: NlriKey>(table: &mut Table<K>, core: &mut Core, peer: PeerId, block: &NlriBlock) {
+    let mut pieces = Pieces::new(block);
+    while let Some(piece) = pieces.next(table) {
+        for (path_id, key) in piece {
+            if let Some(path) = table.remove(key, peer, path_id) {
+                core.peers.count_out(K::FAMILY, &path);
+                core.bury(&path);
+            }
         }
     }
 }
@@ -96,14 +103,16 @@ struct Batch<'a, K> {
     attrs_in: AttrId,
 }
 
-impl<K: Key> Batch<'_, K> {
+impl<K: NlriKey> Batch<'_, K> {
     /// Every NLRI with the same outcome of import: counts are settled once.
     fn store_all(&mut self, block: &NlriBlock, imported: Imported) {
         let waits_for = self.core.unknown_next_hop(imported.attrs);
         let mut stored = 0;
-        for (path_id, key) in block.keys::<K>() {
-            let path = self.path(path_id, imported);
-            if let Some(dest) = self.put(key, &path) {
+        let mut pieces = Pieces::new(block);
+        while let Some(piece) = pieces.next(self.table) {
+            for (path_id, key) in piece {
+                let path = self.path(path_id, imported);
+                let Some(dest) = self.put(key, &path) else { continue };
                 stored += 1;
                 if let Some(next_hop) = waits_for {
                     self.core.attrs.next_hops_mut().wait(next_hop, K::FAMILY, dest);

@@ -5,6 +5,7 @@
 //! hop) takes effect on every decision from then on, and [`Shard::step`] walks the tables in pieces to have
 //! the affected destinations decided again.
 
+mod ahead;
 mod background;
 mod check;
 mod flush;
@@ -24,10 +25,9 @@ use super::{
     AttrId, AttrTable, DecisionConfig, DestId, NextHopState, PeerInfo, PeerKind, PeerTable, TableId,
 };
 use crate::policy::{Policy, PolicyId};
-use crate::types::{
-    Asn, AttrSet, ClusterId, Family, NlriBlock, NlriKey, PeerId, PerFamily, RouterId, V4Key, V6Key,
-};
+use crate::types::{Asn, AttrSet, ClusterId, Family, NlriBlock, PeerId, PerFamily, RouterId, V4Key, V6Key};
 
+pub use ahead::Ingest;
 pub use read::{Memory, PathRef, PathView, RouteRef};
 
 /// Who this speaker is, and how it chooses.
@@ -61,6 +61,7 @@ struct Core {
     peers: PeerTable,
     policies: Vec<Arc<Policy>>,
     selector: Selector,
+    ahead: ahead::Ahead,
     /// Counts given up by paths since the last flush. They are released after it, so that what was chosen
     /// before can still be compared with, and no id changes its meaning meanwhile.
     grave: Vec<Grave>,
@@ -109,6 +110,7 @@ impl Shard {
             peers,
             policies: vec![Arc::new(Policy::accept()), Arc::new(Policy::reject())],
             selector: Selector::default(),
+            ahead: ahead::Ahead::default(),
             grave: Vec::new(),
             redecide: PerFamily::default(),
             next_hops_changed: false,
@@ -198,15 +200,23 @@ impl Shard {
     /// Nothing happens for a peer that was never up. A path that import does not let in replaces the one
     /// before all the same: the destination is then as if it had been withdrawn.
     pub fn announce(&mut self, peer: PeerId, block: &NlriBlock, attrs: &AttrSet) {
-        in_family!(self, block.family(), table, core => import::announce(table, core, peer, block, attrs),
-            else {});
+        self.announce_now(peer, block, attrs);
         self.settle_if_full();
     }
 
     /// Removes what the peer said of these NLRI.
     pub fn withdraw(&mut self, peer: PeerId, block: &NlriBlock) {
-        in_family!(self, block.family(), table, core => import::withdraw(table, core, peer, block), else {});
+        self.withdraw_now(peer, block);
         self.settle_if_full();
+    }
+
+    fn announce_now(&mut self, peer: PeerId, block: &NlriBlock, attrs: &AttrSet) {
+        in_family!(self, block.family(), table, core => import::announce(table, core, peer, block, attrs),
+            else {});
+    }
+
+    fn withdraw_now(&mut self, peer: PeerId, block: &NlriBlock) {
+        in_family!(self, block.family(), table, core => import::withdraw(table, core, peer, block), else {});
     }
 
     /// Puts a policy in the place of that number; paths of the peers that use it go through import again.
@@ -365,10 +375,6 @@ impl Core {
 
 /// Half a mebibyte.
 const MAX_GRAVE: usize = 1 << 16;
-
-/// As [`NlriKey`], for tables of this shard.
-trait Key: NlriKey {}
-impl<K: NlriKey> Key for K {}
 
 /// Whether a peer's next hops and attributes are beyond doubt.
 fn is_local(kind: PeerKind) -> bool {

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::flush::best;
-use super::{Core, Key, Shard, in_family};
+use super::{Core, Shard, in_family};
 use crate::rib::path::{Dest, DestFlags, Path};
 use crate::rib::peer::Life;
 use crate::rib::select::Selector;
 use crate::rib::table::Table;
 use crate::rib::{AttrId, AttrTable, Best, DestId, NextHopState, Reason};
-use crate::types::{AttrSet, Family, PathId, PeerId, PerFamily};
+use crate::types::{AttrSet, Family, NlriKey, PathId, PeerId, PerFamily};
 
 /// One destination as a reader sees it.
 #[derive(Debug)]
@@ -177,7 +177,7 @@ impl Shard {
     }
 }
 
-fn add<K: Key>(memory: &mut Memory, table: &Table<K>) {
+fn add<K: NlriKey>(memory: &mut Memory, table: &Table<K>) {
     memory.destinations += table.len();
     memory.destination_bytes += table.dests.bytes();
     memory.path_bytes += table.spans.bytes();
@@ -185,7 +185,7 @@ fn add<K: Key>(memory: &mut Memory, table: &Table<K>) {
     memory.pending_bytes += table.dirty.bytes();
 }
 
-fn scan<K: Key>(
+fn scan<K: NlriKey>(
     table: &Table<K>,
     core: &Core,
     from: DestId,
@@ -207,14 +207,19 @@ fn scan<K: Key>(
     (slot < end).then_some(DestId(slot))
 }
 
-fn lookup<K: Key>(table: &Table<K>, core: &Core, prefix: IpNet, show: &mut dyn FnMut(&RouteRef<'_>)) -> bool {
+fn lookup<K: NlriKey>(
+    table: &Table<K>,
+    core: &Core,
+    prefix: IpNet,
+    show: &mut dyn FnMut(&RouteRef<'_>),
+) -> bool {
     let id = K::from_net(prefix).and_then(|key| table.find(key));
     let Some((id, dest)) = id.and_then(|id| Some((id, table.dest(id)?))) else { return false };
     show(&Scratch::default().route(table, core, id, dest));
     true
 }
 
-fn explain<K: Key>(table: &Table<K>, core: &Core, prefix: IpNet) -> Vec<PathView> {
+fn explain<K: NlriKey>(table: &Table<K>, core: &Core, prefix: IpNet) -> Vec<PathView> {
     let id = K::from_net(prefix).and_then(|key| table.find(key));
     let Some(dest) = id.and_then(|id| table.dest(id)) else { return Vec::new() };
     let paths = table.spans.of(dest);
@@ -250,7 +255,7 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn route<'a, K: Key>(
+    fn route<'a, K: NlriKey>(
         &'a mut self,
         table: &'a Table<K>,
         core: &'a Core,

@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use super::flush::best;
-use super::{Core, Key, Shard, in_family};
+use super::{Core, Shard, in_family};
 use crate::rib::path::DestFlags;
 use crate::rib::select::Selector;
 use crate::rib::table::Table;
@@ -33,7 +33,7 @@ impl Shard {
     }
 }
 
-fn slot<K: Key>(table: &Table<K>, core: &Core, id: DestId) -> Option<(K, Option<Best>)> {
+fn slot<K: NlriKey>(table: &Table<K>, core: &Core, id: DestId) -> Option<(K, Option<Best>)> {
     let dest = table.dest(id)?;
     let paths = table.spans.of(dest);
     let chosen = if dest.flags.has(DestFlags::DIRTY) {

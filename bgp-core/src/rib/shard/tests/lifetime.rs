@@ -182,3 +182,44 @@ fn one_peer_cannot_fill_a_destination_without_bound() {
     settle(&mut shard);
     assert_empty(&mut shard);
 }
+
+#[test]
+fn updates_of_any_size_and_mixture_are_taken_in_order() {
+    let keys = |range: std::ops::Range<u32>| range.map(|n| V4Key::new(n << 8, 24).unwrap());
+    let many = NlriBlock::from_keys(keys(1..1001));
+    let few = NlriBlock::from_keys(keys(1..101));
+    let set = attrs().build();
+    let mut shard = shard();
+    announce(&mut shard, 4, P, &mut attrs());
+    resolve(&mut shard, 0);
+    let updates = [
+        Ingest::Announce(many.clone(), set.clone()),
+        Ingest::Withdraw(few.clone()),
+        Ingest::Announce(block("2001:db8::/48"), set),
+        Ingest::Withdraw(block(P)),
+        Ingest::Announce(few, attrs().med(5).build()),
+    ];
+    shard.ingest(PeerId(4), &updates);
+    let told = settle(&mut shard);
+    assert_eq!(told.changes.len(), 1001);
+    let with_med = told.table.values().filter(|paths| paths[0].1.med() == Some(5)).count();
+    assert_eq!(with_med, 100);
+    shard.ingest(PeerId(4), &[Ingest::Withdraw(many), Ingest::Withdraw(block("2001:db8::/48"))]);
+    settle(&mut shard);
+    assert_empty(&mut shard);
+}
+
+#[test]
+fn a_path_announced_again_before_it_was_swept_takes_part_again() {
+    let mut shard = loaded();
+    shard.peer_down(PeerId(4), &[]);
+    // The destination is decided without the dead path, for another reason than the sweep.
+    announce(&mut shard, 5, "10.0.0.0/24", attrs().med(1));
+    let mut told = Told::default();
+    shard.flush(&mut told);
+    assert_eq!(told.best("10.0.0.0/24"), Some(PeerId(5)));
+    announce(&mut shard, 4, "10.0.0.0/24", &mut attrs());
+    shard.flush(&mut told);
+    assert_eq!(told.best("10.0.0.0/24"), Some(PeerId(4)));
+    assert_eq!(shard.peers().routes(PeerId(4), V4).received, 1);
+}

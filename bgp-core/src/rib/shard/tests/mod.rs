@@ -13,7 +13,7 @@ use ipnet::IpNet;
 
 use super::*;
 use crate::rib::{Best, Change, ChangeContext, ChangeSink, Hold, Reason};
-use crate::types::{AttrBuilder, NextHop, Origin, PathId};
+use crate::types::{AttrBuilder, NextHop, NlriKey, Origin, PathId};
 
 const V4: Family = Family::IPV4_UNICAST;
 const OWN_AS: Asn = Asn(65000);

@@ -318,8 +318,11 @@ impl Run {
         match op {
             Op::Announce { peer, prefixes, id, attrs } => {
                 let set = attrs.build();
+                let update =
+                    |net: &IpNet| Ingest::Announce(block_with_id(&net.to_string(), *id), set.clone());
+                let updates: Vec<Ingest> = nets(prefixes).iter().map(update).collect();
+                self.shard.ingest(PeerId(*peer), &updates);
                 for net in nets(prefixes) {
-                    self.shard.announce(PeerId(*peer), &block_with_id(&net.to_string(), *id), &set);
                     let paths = self.model.paths.entry(net).or_default();
                     paths.retain(|path| (path.peer, path.id) != (*peer, *id));
                     paths.push(ModelPath { peer: *peer, id: *id, received: set.clone(), stale: false });
