@@ -87,6 +87,8 @@ const FOREIGN: u8 = 16;
 const PINNED: u8 = 32;
 /// Found at the start, not desired since.
 const ADOPTED: u8 = 64;
+/// Somebody changed it while an operation was unanswered: which came first is unknown.
+const DOUBT: u8 = 128;
 
 impl Entry {
     fn has(self, flag: u8) -> bool {
@@ -590,7 +592,8 @@ impl Reconciler {
     fn landed(&mut self, sent: &Flight, outcome: Result<(), i32>, now: Instant) {
         let dumping = self.dumping;
         let Some(entry) = self.entries.get_mut(sent.prefix) else { return };
-        entry.flags &= !IN_FLIGHT;
+        self.dump_wanted |= entry.has(DOUBT);
+        entry.flags &= !(IN_FLIGHT | DOUBT);
         if dumping {
             entry.flags |= TOUCHED;
         }
@@ -644,8 +647,8 @@ impl Reconciler {
         }
         let entry = self.entries.entry(prefix);
         if entry.has(IN_FLIGHT) {
-            // Before or after our own change? Only a look can tell.
-            self.dump_wanted = true;
+            // Before or after our own change? Only a look after the answer can tell.
+            entry.flags |= DOUBT;
             return;
         }
         if dumping {

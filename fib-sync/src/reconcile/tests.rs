@@ -477,4 +477,102 @@ proptest! {
         prop_assert_eq!(own, desired);
         prop_assert!(lab.rec.idle());
     }
+
+    /// When every change is told, what is wished for is enough: nothing waits for an audit.
+    #[test]
+    fn told_changes_are_repaired_without_an_audit(steps in proptest::collection::vec(arb_told(), 0..80)) {
+        let mut lab = Lab::synced();
+        lab.rec.converged();
+        let mut desired: BTreeMap<IpNet, RouteKind> = BTreeMap::new();
+        let mut sent: VecDeque<(u64, Vec<Result<(), i32>>)> = VecDeque::new();
+        let mut dump: Option<BTreeMap<IpNet, Arc<RouteKind>>> = None;
+        let finish = |lab: &mut Lab, rows: BTreeMap<IpNet, Arc<RouteKind>>| {
+            for (prefix, kind) in rows {
+                lab.rec.dump_row(prefix, Some(kind.as_ref().clone()));
+            }
+            lab.rec.end_dump(true, &BTreeSet::new(), lab.now);
+        };
+        for step in steps {
+            match step {
+                Told::Desire(p, n) => {
+                    match n.and_then(|n| resolve(&via(n))) {
+                        Some(kind) => desired.insert(nth(p), kind),
+                        None => desired.remove(&nth(p)),
+                    };
+                    lab.rec.desire([(nth(p), n.map(via))], &resolve);
+                }
+                Told::Steal(p) => {
+                    if let Some(kind) = lab.kernel.own.remove(&nth(p)) {
+                        lab.rec.own_route_gone(nth(p), Some(kind.as_ref().clone()), lab.now);
+                    }
+                }
+                Told::Send => {
+                    if let Some(batch) = lab.rec.next_batch() {
+                        sent.push_back((batch.id, batch.ops.iter().map(|op| lab.kernel.execute(op)).collect()));
+                    }
+                }
+                Told::Answer => {
+                    if let Some((id, results)) = sent.pop_front() {
+                        lab.rec.results(id, &results, lab.now);
+                    }
+                }
+                Told::BeginDump => {
+                    if dump.is_none() && lab.rec.take_dump_wish() {
+                        lab.rec.begin_dump();
+                        dump = Some(lab.kernel.own.clone());
+                    }
+                }
+                Told::ReadDump => {
+                    if let Some(rows) = &mut dump {
+                        *rows = lab.kernel.own.clone();
+                    }
+                }
+                Told::EndDump => {
+                    if let Some(rows) = dump.take() {
+                        finish(&mut lab, rows);
+                    }
+                }
+            }
+        }
+        for (id, results) in sent {
+            lab.rec.results(id, &results, lab.now);
+        }
+        if let Some(mut rows) = dump {
+            rows.clone_from(&lab.kernel.own);
+            finish(&mut lab, rows);
+        }
+        lab.run();
+        while lab.rec.take_dump_wish() {
+            lab.dump();
+            lab.run();
+        }
+        lab.later(Duration::from_secs(40));
+        lab.run();
+        let own: BTreeMap<IpNet, RouteKind> =
+            lab.kernel.own.iter().map(|(p, k)| (*p, k.as_ref().clone())).collect();
+        prop_assert_eq!(own, desired);
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Told {
+    Desire(u8, Option<u8>),
+    Steal(u8),
+    Send,
+    Answer,
+    BeginDump,
+    ReadDump,
+    EndDump,
+}
+
+fn arb_told() -> impl Strategy<Value = Told> {
+    prop_oneof![
+        3 => (0u8..3, proptest::option::of(0u8..8)).prop_map(|(p, n)| Told::Desire(p, n)),
+        2 => (0u8..3).prop_map(Told::Steal),
+        3 => Just(Told::Send),
+        3 => Just(Told::Answer),
+        2 => Just(Told::BeginDump),
+        2 => Just(Told::ReadDump),
+        2 => Just(Told::EndDump),
+    ]
 }
