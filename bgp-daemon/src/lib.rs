@@ -7,3 +7,7 @@ pub mod config;
 pub mod log;
 pub mod runtime;
 pub mod systemd;
+
+// Test doubles are shared with tests outside of the library, and name it as those do.
+#[cfg(test)]
+extern crate self as bgp_daemon;

@@ -153,6 +153,3 @@ impl From<ClientError> for Failure {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,6 @@
 //! A backend made of constants: two peers, three routes, and a record of what it was asked to do.
+//!
+//! Also part of `tests/cli.rs`, hence the paths through the name of the crate.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
@@ -6,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use ipnet::IpNet;
 use tokio::sync::mpsc;
 
-use super::super::api::*;
-use super::super::backend::{Action, Backend, ROUTES_PER_PAGE, RouteQuery, RouteStream, View};
-use super::super::socket::Socket;
+use bgp_daemon::admin::api::*;
+use bgp_daemon::admin::backend::{Action, Backend, ROUTES_PER_PAGE, RouteQuery, RouteStream, View};
+use bgp_daemon::admin::server::serve;
+use bgp_daemon::admin::socket::Socket;
 
 /// The moment of every reply: 2026-01-01 00:00:00 UTC in milliseconds.
 pub(crate) const NOW: u64 = 1_767_225_600_000;
@@ -132,7 +135,7 @@ pub(crate) fn routes() -> Vec<Route> {
         },
         age: Some(273_600),
         reason: Some("longer AS path".to_owned()),
-        ..learned.clone()
+        ..learned
     };
     let own = Route {
         prefix: net("2001:db8:60::/64"),
@@ -325,8 +328,7 @@ impl Served {
         let path = directory.path().join("p.sock");
         let (listener, socket) = Socket::open(&path).unwrap();
         let backend = Arc::new(backend);
-        let server =
-            tokio::spawn(super::super::server::serve(listener, Arc::clone(&backend), std::future::pending()));
+        let server = tokio::spawn(serve(listener, Arc::clone(&backend), std::future::pending()));
         Self { backend, path, server, _socket: socket, _directory: directory }
     }
 }
