@@ -1,7 +1,9 @@
 //! The lab itself: that it shows what the kernel does, and how tests fail in it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test program")]
 
+use std::io::{Read, Write};
 use std::net::IpAddr;
+use std::process::Command;
 use std::time::Duration;
 
 use integration::lab::{
@@ -292,6 +294,52 @@ fn a_dead_container_takes_its_veth_and_route_along() -> Result {
         })?;
         assert!(watch.changes_to("10.60.1.2/32")?.is_empty());
         a.container("c1", &["10.60.1.2/32"])?.ping("10.60.1.1").map(drop)
+    })
+}
+
+#[test]
+fn tests_speak_tcp_from_inside_a_host() -> Result {
+    Lab::run(|lab| {
+        let [a, b] = lab.hosts(["a", "b"])?;
+        lab.link(&a, &["192.0.2.1/24", "2001:db8::1/64"], &b, &["192.0.2.2/24", "2001:db8::2/64"])?;
+        for address in ["192.0.2.2:179", "[2001:db8::2]:179"] {
+            let address = address.parse().unwrap();
+            let refused = a.tcp_connect(address, secs(3)).unwrap_err().to_string();
+            assert!(refused.contains("Connection refused"), "{refused}");
+            let listener = b.tcp_listen(address)?;
+            let mut near = a.tcp_connect(address, secs(1))?;
+            let (mut far, from) = listener.accept().unwrap();
+            assert_eq!(from, near.local_addr().unwrap());
+            near.write_all(b"hello").unwrap();
+            let mut heard = [0; 5];
+            far.read_exact(&mut heard).unwrap();
+            assert_eq!(&heard, b"hello");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_person_can_look_around() -> Result {
+    Lab::run(|lab| {
+        let [a, b] = lab.hosts(["a", "b"])?;
+        a.write_file("/run/marker", "of a")?;
+        let inside = a.spawn("sleeper", &["sleep", "1000"])?;
+        let enter = lab.enter_command(&a)?;
+        let enter: Vec<&str> = enter.split(' ').collect();
+        let run = |args: &[&str]| {
+            let output = Command::new(enter[0]).args(&enter[1..]).args(args).output().unwrap();
+            (output.status.code(), String::from_utf8(output.stdout).unwrap())
+        };
+        assert_eq!(run(&["cat", "/run/marker"]), (Some(0), "of a".to_owned()));
+        assert_eq!(run(&["uname", "-n"]), (Some(0), "a\n".to_owned()));
+        let killed = format!("kill -9 {}; exit 7", inside.pid());
+        assert_eq!(run(&["sh", "-c", &killed]).0, Some(7));
+        assert_eq!(inside.wait(secs(5))?, End::Killed(9));
+        assert!(b.run(&["cat", "/run/marker"]).is_err());
+        let absent = Command::new(enter[0]).args(["enter", enter[2], "nobody", "true"]).output().unwrap();
+        assert!(String::from_utf8_lossy(&absent.stderr).contains("it has a, b"), "{absent:?}");
+        Ok(())
     })
 }
 

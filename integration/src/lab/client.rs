@@ -25,7 +25,7 @@ pub(crate) struct Client {
 impl Client {
     /// Starts a lab's init and waits until it serves requests.
     pub(crate) fn start() -> Result<Self> {
-        let program = find_program("lab-init", "PEREGRINE_LAB_INIT", "cargo build -p integration")?;
+        let program = init_program()?;
         let (ours, theirs) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
                 .map_err(|error| LabError::start("creating a socket pair", &error.into()))?;
@@ -179,6 +179,11 @@ impl Drop for Client {
 
 fn unexpected(host: &str, reply: &Reply) -> LabError {
     LabError::refused(host, "talking to the lab's init", format!("unexpected reply {reply:?}"))
+}
+
+/// The program that labs start with.
+pub(crate) fn init_program() -> Result<PathBuf> {
+    find_program("lab-init", "PEREGRINE_LAB_INIT", "cargo build -p integration")
 }
 
 /// A program built beside this one, or named by an environment variable.

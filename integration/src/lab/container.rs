@@ -55,6 +55,8 @@ impl Host {
         link::create_veth(&container.veth, &eth0)?;
         eth0.up()?;
         container.veth.up()?;
+        eth0.settle()?;
+        container.veth.settle()?;
         for address in addresses {
             container.connect(&eth0, parse_net(address)?)?;
         }
@@ -123,7 +125,6 @@ impl Container {
     /// When its processes cannot be ended.
     pub fn die(&self) -> Result {
         let shared = self.inside.shared();
-        self.inside.release();
         shared.state().hosts.retain(|host| host.name() != self.inside.name());
         shared.client.destroy(self.inside.name())
     }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ipnet::IpNet;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
-use netlink_packet_route::link::{LinkAttribute, LinkMessage};
+use netlink_packet_route::link::{LinkAttribute, LinkExtentMask, LinkHeader, LinkMessage};
 
 use super::error::{LabError, Result};
 use super::init;
@@ -86,22 +86,23 @@ impl Host {
         self.shared().client.socket(self.name(), kind)
     }
 
-    /// Lets go of what would keep the namespace alive after its end.
-    pub(crate) fn release(&self) {
-        self.0.netlink.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-
     pub(crate) fn netlink<T>(
         &self,
         what: &str,
         action: impl FnOnce(&mut Netlink) -> io::Result<T>,
     ) -> Result<T> {
+        let open = || self.socket(SocketKind::Route { groups: 0 }).map(Netlink::new);
+        let refused = |error| self.refused(what, error);
+        // A socket would keep a container's namespace alive, and there may be a thousand.
+        if self.0.files != self.0.name {
+            return action(&mut open()?).map_err(refused);
+        }
         let mut cached = self.0.netlink.lock().unwrap_or_else(PoisonError::into_inner);
         let netlink = match &mut *cached {
             Some(netlink) => netlink,
-            empty => empty.insert(Netlink::new(self.socket(SocketKind::Route { groups: 0 })?)),
+            empty => empty.insert(open()?),
         };
-        action(netlink).map_err(|error| self.refused(what, error))
+        action(netlink).map_err(refused)
     }
 
     /// Names of its links by kernel index.
@@ -109,24 +110,29 @@ impl Host {
     /// # Errors
     /// When the host is gone.
     pub fn links(&self) -> Result<HashMap<u32, String>> {
-        let query = RouteNetlinkMessage::GetLink(LinkMessage::default());
+        let query = RouteNetlinkMessage::GetLink(link_query());
         let answers = self.netlink("listing links", |netlink| netlink.dump(query))?;
-        let name = |link: &LinkMessage| {
-            link.attributes.iter().find_map(|attribute| match attribute {
-                LinkAttribute::IfName(name) => Some(name.clone()),
-                _ => None,
-            })
-        };
         let links = answers.into_iter().filter_map(|answer| match answer {
-            RouteNetlinkMessage::NewLink(link) => Some((link.header.index, name(&link)?)),
+            RouteNetlinkMessage::NewLink(link) => Some((link.header.index, link_name(&link)?)),
             _ => None,
         });
         Ok(links.collect())
     }
 
     pub(crate) fn link_index(&self, dev: &str) -> Result<u32> {
-        let found = self.links()?.into_iter().find(|(_, name)| name == dev);
-        found.map(|(index, _)| index).ok_or_else(|| self.refused(format!("link {dev}"), "no such link"))
+        self.link_header(dev).map(|header| header.index)
+    }
+
+    pub(crate) fn link_header(&self, dev: &str) -> Result<LinkHeader> {
+        let mut query = link_query();
+        query.attributes.push(LinkAttribute::IfName(dev.to_owned()));
+        let query = RouteNetlinkMessage::GetLink(query);
+        let answers = self.netlink(&format!("link {dev}"), |netlink| netlink.get(query))?;
+        let header = answers.into_iter().find_map(|answer| match answer {
+            RouteNetlinkMessage::NewLink(link) => Some(link.header),
+            _ => None,
+        });
+        header.ok_or_else(|| self.refused(format!("link {dev}"), "no such link"))
     }
 
     /// Its addresses, without those of the loopback link.
@@ -135,9 +141,7 @@ impl Host {
     /// When the host is gone.
     pub fn addresses(&self) -> Result<Vec<Address>> {
         let links = self.links()?;
-        let query = RouteNetlinkMessage::GetAddress(AddressMessage::default());
-        let answers = self.netlink("listing addresses", |netlink| netlink.dump(query))?;
-        let read = |message: AddressMessage| {
+        let read = |message: &AddressMessage| {
             let dev = links.get(&message.header.index).filter(|dev| *dev != "lo")?.clone();
             let mut address = None;
             for attribute in &message.attributes {
@@ -150,8 +154,14 @@ impl Host {
             let net = IpNet::new(address?, message.header.prefix_len).ok()?;
             Some(Address { dev, net })
         };
+        Ok(self.address_messages()?.iter().filter_map(read).collect())
+    }
+
+    pub(crate) fn address_messages(&self) -> Result<Vec<AddressMessage>> {
+        let query = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+        let answers = self.netlink("listing addresses", |netlink| netlink.dump(query))?;
         let all = answers.into_iter().filter_map(|answer| match answer {
-            RouteNetlinkMessage::NewAddress(message) => read(message),
+            RouteNetlinkMessage::NewAddress(message) => Some(message),
             _ => None,
         });
         Ok(all.collect())
@@ -203,6 +213,20 @@ impl Host {
         fs::read_to_string(self.outside(inside)?)
             .map_err(|error| self.refused(format!("reading {inside}"), error))
     }
+}
+
+/// Asks for links without their counters, which are most of an answer.
+fn link_query() -> LinkMessage {
+    let mut query = LinkMessage::default();
+    query.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    query
+}
+
+fn link_name(link: &LinkMessage) -> Option<String> {
+    link.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::IfName(name) => Some(name.clone()),
+        _ => None,
+    })
 }
 
 // Only names with dots inside, such as an interface `eth0.5`, need the form with slashes.

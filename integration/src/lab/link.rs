@@ -4,14 +4,17 @@ use std::fmt;
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
-use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
+};
 use netlink_packet_route::link::{
     InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::error::{LabError, Result};
 use super::host::Host;
@@ -98,6 +101,8 @@ impl Host {
         port.up()?;
         link.add_addresses(addresses)?;
         link.up()?;
+        port.wait_running()?;
+        link.settle()?;
         let wire = format!("{} {dev} -- bridge {}: {}", self.name(), bridge.name, addresses.join(" "));
         self.shared().state().wires.push(wire);
         Ok(link)
@@ -133,6 +138,39 @@ impl Link {
             message.header.change_mask |= LinkFlags::Up;
             Ok(())
         })
+    }
+
+    /// Waits until the kernel uses it. Both ends must have been set up; until some moment later packets
+    /// are dropped, and then address resolution takes a second to try again.
+    ///
+    /// # Errors
+    /// When it does not exist, or is not in use within five seconds.
+    pub fn wait_running(&self) -> Result {
+        let what = format!("link {} to be in use", self.dev);
+        let running = || {
+            let header = self.host.link_header(&self.dev)?;
+            Ok(header.flags.contains(LinkFlags::Running).then_some(()))
+        };
+        self.host.poll(&what, Duration::from_secs(5), running).map(drop)
+    }
+
+    /// Waits until it runs and IPv6 has joined the groups that neighbours ask in. It joins them in the
+    /// background, the group of the link-local address last.
+    pub(crate) fn settle(&self) -> Result {
+        self.wait_running()?;
+        let what = format!("IPv6 on link {}", self.dev);
+        let index = self.host.link_index(&self.dev)?;
+        let usable = || {
+            let addresses = self.host.address_messages()?;
+            let found = addresses.iter().any(|address| {
+                address.header.index == index
+                    && address.header.scope == AddressScope::Link
+                    && address.header.family == AddressFamily::Inet6
+                    && !address.header.flags.contains(AddressHeaderFlags::Tentative)
+            });
+            Ok(found.then_some(()))
+        };
+        self.host.poll(&what, Duration::from_secs(5), usable).map(drop)
     }
 
     /// Sets it down, as `ip link set down` does.

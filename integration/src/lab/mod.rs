@@ -43,6 +43,7 @@ mod report;
 mod route;
 mod route_wire;
 mod table;
+mod tcp;
 mod topology;
 mod wait;
 mod wire;

@@ -41,6 +41,11 @@ impl Netlink {
         self.exchange(message, flags | NLM_F_ACK).map(drop)
     }
 
+    /// Reads one entry.
+    pub(crate) fn get(&mut self, message: RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
+        self.exchange(message, NLM_F_ACK)
+    }
+
     /// Reads a whole kernel table.
     pub(crate) fn dump(&mut self, message: RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
         self.exchange(message, NLM_F_DUMP)
@@ -92,6 +97,19 @@ pub(crate) enum Heard {
     Overrun,
 }
 
+impl Heard {
+    /// Whether names of links may have changed.
+    pub(crate) fn touches_links(&self) -> bool {
+        match self {
+            Self::Silence => false,
+            Self::Overrun => true,
+            Self::Changes(messages) => messages.iter().any(|message| {
+                matches!(message, RouteNetlinkMessage::NewLink(_) | RouteNetlinkMessage::DelLink(_))
+            }),
+        }
+    }
+}
+
 impl Monitor {
     pub(crate) fn new(socket: OwnedFd) -> Self {
         Self { socket, buffer: vec![0; RECEIVE] }
@@ -117,10 +135,15 @@ impl Monitor {
         }
     }
 
-    /// Throws away what has been heard so far.
-    pub(crate) fn drain(&mut self) -> io::Result<()> {
-        while !matches!(self.next(Instant::now())?, Heard::Silence) {}
-        Ok(())
+    /// Throws away what has been heard so far and says whether links were among it.
+    pub(crate) fn drain(&mut self) -> io::Result<bool> {
+        let mut links = false;
+        loop {
+            match self.next(Instant::now())? {
+                Heard::Silence => return Ok(links),
+                heard => links |= heard.touches_links(),
+            }
+        }
     }
 }
 

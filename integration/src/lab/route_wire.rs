@@ -9,6 +9,7 @@ use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteNextHop, RouteNextHopFlags, RouteVia,
 };
 
+use super::error::Result;
 use super::route::{Hop, KernelRoute, RouteKind};
 
 impl KernelRoute {
@@ -61,7 +62,7 @@ impl KernelRoute {
     }
 
     /// The message that adds or deletes it; `index` finds links by name.
-    pub(crate) fn to_message(&self, index: impl Fn(&str) -> Option<u32>) -> Result<RouteMessage, String> {
+    pub(crate) fn to_message(&self, index: impl Fn(&str) -> Result<u32>) -> Result<RouteMessage> {
         let mut message = RouteMessage::default();
         let header = &mut message.header;
         header.address_family = family(self.prefix.addr());
@@ -76,13 +77,12 @@ impl KernelRoute {
         if self.metric > 0 {
             attributes.push(RouteAttribute::Priority(self.metric));
         }
-        let find = |dev: &str| index(dev).ok_or_else(|| format!("no link {dev}"));
         if let [hop] = self.hops.as_slice() {
             if hop.onlink {
                 header.flags |= RouteFlags::Onlink;
             }
             if let Some(dev) = &hop.dev {
-                attributes.push(RouteAttribute::Oif(find(dev)?));
+                attributes.push(RouteAttribute::Oif(index(dev)?));
             }
             attributes.extend(hop.via.map(|via| self.gateway(via)));
             return Ok(message);
@@ -95,7 +95,7 @@ impl KernelRoute {
                 one.flags |= RouteNextHopFlags::Onlink;
             }
             if let Some(dev) = &hop.dev {
-                one.interface_index = find(dev)?;
+                one.interface_index = index(dev)?;
             }
             one.attributes.extend(hop.via.map(|via| self.gateway(via)));
             all.push(one);

@@ -1,5 +1,7 @@
 //! The routing tables of a host: read and changed.
 
+use std::collections::HashMap;
+
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_packet_route::route::RouteMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -18,7 +20,11 @@ impl Host {
     /// # Errors
     /// When the host is gone.
     pub fn routes(&self) -> Result<Vec<KernelRoute>> {
-        let links = self.links()?;
+        self.routes_through(&self.links()?)
+    }
+
+    /// Its routes, with links named by `links`.
+    pub(crate) fn routes_through(&self, links: &HashMap<u32, String>) -> Result<Vec<KernelRoute>> {
         let mut routes = Vec::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             let mut query = RouteMessage::default();
@@ -26,7 +32,7 @@ impl Host {
             let query = RouteNetlinkMessage::GetRoute(query);
             let answers = self.netlink("listing routes", |netlink| netlink.dump(query))?;
             routes.extend(answers.iter().filter_map(|answer| match answer {
-                RouteNetlinkMessage::NewRoute(message) => KernelRoute::from_message(message, &links),
+                RouteNetlinkMessage::NewRoute(message) => KernelRoute::from_message(message, links),
                 _ => None,
             }));
         }
@@ -101,9 +107,7 @@ impl Host {
         message: impl FnOnce(RouteMessage) -> (RouteNetlinkMessage, u16),
     ) -> Result {
         let what = format!("{doing} route {route}");
-        let links = self.links()?;
-        let index = |dev: &str| links.iter().find(|(_, name)| *name == dev).map(|(index, _)| *index);
-        let body = route.to_message(index).map_err(|cause| self.refused(&what, cause))?;
+        let body = route.to_message(|dev| self.link_index(dev))?;
         let (message, flags) = message(body);
         self.netlink(&what, |netlink| netlink.change(message, flags))
     }

@@ -141,6 +141,8 @@ impl Lab {
             link.add_addresses(addresses)?;
             link.up()?;
         }
+        at_a.settle()?;
+        at_b.settle()?;
         Ok((at_a, at_b))
     }
 
@@ -150,8 +152,17 @@ impl Lab {
         super::report::whole(&self.shared)
     }
 
-    /// Process id of the lab's first process, which holds all namespaces; for looking around with
-    /// `nsenter` or `/proc`.
+    /// Beginning of a command line that runs the rest of it in `host`, from any terminal of the same
+    /// user.
+    ///
+    /// # Errors
+    /// When `lab-init` is not there any more.
+    pub fn enter_command(&self, host: &Host) -> Result<String> {
+        let program = super::client::init_program()?;
+        Ok(format!("{} enter {} {}", program.display(), self.init_pid(), host.name()))
+    }
+
+    /// Process id of the lab's first process, which holds all namespaces.
     #[must_use]
     pub fn init_pid(&self) -> i32 {
         self.shared.client.pid()

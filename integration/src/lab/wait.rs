@@ -35,18 +35,22 @@ impl Host {
         let deadline = started + timeout;
         // Listen before looking, or a change between the two is missed.
         let mut monitor = Monitor::new(self.socket(SocketKind::Route { groups: ALL_CHANGES })?);
+        let mut links = self.links()?;
         loop {
             let now = Instant::now();
-            if holds(&self.routes()?) {
+            if holds(&self.routes_through(&links)?) {
                 return Ok(now.duration_since(started));
             }
             if now >= deadline {
                 return Err(self.timeout(what, timeout, String::new()));
             }
-            monitor
+            let heard = monitor
                 .next(deadline.min(now + LOOK_AGAIN))
-                .and_then(|_| monitor.drain())
+                .and_then(|first| Ok(first.touches_links() | monitor.drain()?))
                 .map_err(|error| self.refused("watching the kernel", error))?;
+            if heard {
+                links = self.links()?;
+            }
         }
     }
 
@@ -216,17 +220,12 @@ fn record(monitor: &mut Monitor, recording: &Recording, host: &Host) {
         match monitor.next(Instant::now() + LOOK_AGAIN) {
             Ok(Heard::Changes(messages)) => {
                 let at = Instant::now();
-                // Links come and go with containers.
-                links.extend(host.links().unwrap_or_default());
-                let changes = messages.iter().filter_map(|message| {
-                    let (added, message) = match message {
-                        RouteNetlinkMessage::NewRoute(message) => (true, message),
-                        RouteNetlinkMessage::DelRoute(message) => (false, message),
-                        _ => return None,
-                    };
-                    let route = KernelRoute::from_message(message, &links)?;
-                    Some(RouteChange { at, added, route })
-                });
+                let mut changes = read_changes(at, &messages, &links);
+                // Links come and go with containers; one that went stays nameless.
+                if changes.iter().flat_map(|change| &change.route.hops).any(|hop| hop.dev.is_none()) {
+                    links.extend(host.links().unwrap_or_default());
+                    changes = read_changes(at, &messages, &links);
+                }
                 recording.changes.lock().unwrap_or_else(PoisonError::into_inner).extend(changes);
             }
             Ok(Heard::Silence) => {}
@@ -234,4 +233,20 @@ fn record(monitor: &mut Monitor, recording: &Recording, host: &Host) {
             Err(_) => return recording.lost.store(true, Ordering::Relaxed),
         }
     }
+}
+
+fn read_changes(
+    at: Instant,
+    messages: &[RouteNetlinkMessage],
+    links: &HashMap<u32, String>,
+) -> Vec<RouteChange> {
+    let read = |message: &RouteNetlinkMessage| {
+        let (added, message) = match message {
+            RouteNetlinkMessage::NewRoute(message) => (true, message),
+            RouteNetlinkMessage::DelRoute(message) => (false, message),
+            _ => return None,
+        };
+        Some(RouteChange { at, added, route: KernelRoute::from_message(message, links)? })
+    };
+    messages.iter().filter_map(read).collect()
 }

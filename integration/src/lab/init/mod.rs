@@ -10,6 +10,7 @@
 //! hence the two steps. The kernel kills a pid namespace when its PID 1 ends, and PID 1 ends when
 //! the test's end of the socket closes or its parent dies: a test that is killed leaves nothing.
 
+mod enter;
 mod mounts;
 mod procs;
 mod serve;
@@ -26,12 +27,20 @@ use nix::sys::signal::Signal;
 
 use super::wire::{Hello, receive, send};
 
-/// Runs the lab's init with the arguments the library gave it: the body of the `lab-init` program.
+/// Runs the lab's init with the arguments the library gave it, or `enter`: the body of the
+/// `lab-init` program.
 #[must_use]
 pub fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let step = args.next().unwrap_or_default();
-    let keep: Vec<PathBuf> = args.map(PathBuf::from).collect();
+    let args: Vec<String> = args.collect();
+    if step == "enter" {
+        return enter::run(&args).unwrap_or_else(|what| {
+            eprintln!("error: {what}");
+            ExitCode::from(2)
+        });
+    }
+    let keep: Vec<PathBuf> = args.iter().map(PathBuf::from).collect();
     let Ok(control) = io::stdin().as_fd().try_clone_to_owned() else {
         eprintln!("error: lab-init: no control socket on standard input");
         return ExitCode::from(2);
@@ -40,7 +49,9 @@ pub fn main() -> ExitCode {
         "outer" => outer(&control, &keep),
         "inner" => inner(&control, &keep),
         _ => {
-            eprintln!("error: lab-init is started by the lab library, not by hand");
+            eprintln!(
+                "error: lab-init is started by the lab library\nhint: by hand: lab-init enter PID HOST COMMAND"
+            );
             return ExitCode::from(2);
         }
     };

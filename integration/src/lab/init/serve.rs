@@ -1,11 +1,13 @@
 //! The request loop. Every request is short, so one at a time is enough.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
 
 use super::super::wire::{Kind, Reply, Request, receive, send};
 use super::procs::{Output, Procs};
@@ -94,16 +96,20 @@ impl Init {
     fn destroy(&mut self, name: &str) -> Result<(), String> {
         let Some(space) = self.spaces.remove(name) else { return Ok(()) };
         let deadline = Instant::now() + LAST_GASP;
+        let mut killed = BTreeSet::new();
         loop {
             let alive = space.processes();
-            if alive.is_empty() {
+            // A dead process has left the namespace a moment before its end is known.
+            if alive.is_empty() && killed.iter().all(|pid| !matches!(self.procs.status(*pid), Reply::Running))
+            {
                 return Ok(());
             }
             if Instant::now() > deadline {
                 return Err(format!("processes {alive:?} did not end after SIGKILL"));
             }
             for pid in alive {
-                self.procs.signal(pid, nix::sys::signal::Signal::SIGKILL as i32)?;
+                self.procs.signal(pid, Signal::SIGKILL as i32)?;
+                killed.insert(pid);
             }
             thread::sleep(Duration::from_millis(1));
         }
