@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use bgp_daemon::cli::{self, Exit, Failure};
+use bgp_daemon::{cli, runtime};
 
 fn main() -> ExitCode {
-    cli::run(|_start| Err(Failure::new(Exit::Failed, "this build has no daemon in it")))
+    cli::run(runtime::supervisor::run)
 }

@@ -16,19 +16,40 @@ use super::peering::each;
 #[derive(Debug, Default)]
 pub struct Deferral {
     until: Option<Instant>,
-    /// Families still to come; `None` while the peer's session is not established.
-    waiting: BTreeMap<PeerId, Option<Families>>,
+    waiting: BTreeMap<PeerId, Wait>,
+}
+
+/// What is known of a peer that is waited for. News of its session may come in any order.
+#[derive(Debug, Default)]
+struct Wait {
+    /// Families its session exchanges; `None` while it is not established.
+    families: Option<Families>,
+    /// Families it has sent all of.
+    done: Families,
+}
+
+impl Wait {
+    fn is_over(&self) -> bool {
+        let still = |family| self.done.get(family) != Some(&true);
+        self.families.is_some_and(|families| !each(&families).any(still))
+    }
 }
 
 impl Deferral {
     /// Waits for `peers`, at most for `longest`.
     pub fn begin(peers: impl IntoIterator<Item = PeerId>, longest: Duration, now: Instant) -> Self {
-        Self { until: Some(now + longest), waiting: peers.into_iter().map(|peer| (peer, None)).collect() }
+        let waiting = peers.into_iter().map(|peer| (peer, Wait::default())).collect();
+        Self { until: Some(now + longest), waiting }
     }
 
     /// Whether it goes on.
     pub fn is_active(&self) -> bool {
         self.until.is_some()
+    }
+
+    /// Whether it waits for this peer.
+    pub fn waits_for(&self, peer: PeerId) -> bool {
+        self.waiting.contains_key(&peer)
     }
 
     /// When it ends at the latest.
@@ -39,22 +60,25 @@ impl Deferral {
     /// A session is established. A peer that does not speak graceful restart will not say when it is done,
     /// and one that restarts itself must not be waited for, or two would wait for each other.
     pub fn up(&mut self, peer: PeerId, negotiated: &Negotiated) {
-        let waits_not = negotiated.graceful_restart.is_none_or(|restart| restart.restarting);
-        if waits_not {
+        if negotiated.graceful_restart.is_none_or(|restart| restart.restarting) {
             self.waiting.remove(&peer);
-        } else if let Some(families) = self.waiting.get_mut(&peer) {
-            *families = Some(negotiated.families);
+        } else if let Some(wait) = self.waiting.get_mut(&peer) {
+            wait.families = Some(negotiated.families);
         }
     }
 
     /// The peer has sent everything of a family.
     pub fn end_of_rib(&mut self, peer: PeerId, family: Family) {
-        let Some(Some(families)) = self.waiting.get_mut(&peer) else { return };
-        if let Some(waits) = families.get_mut(family) {
-            *waits = false;
+        let wait = self.waiting.get_mut(&peer);
+        if let Some(done) = wait.and_then(|wait| wait.done.get_mut(family)) {
+            *done = true;
         }
-        if each(families).next().is_none() {
-            self.waiting.remove(&peer);
+    }
+
+    /// The session is lost: the peer will send everything again.
+    pub fn down(&mut self, peer: PeerId) {
+        if let Some(wait) = self.waiting.get_mut(&peer) {
+            *wait = Wait::default();
         }
     }
 
@@ -65,6 +89,7 @@ impl Deferral {
 
     /// Ends it if there is nobody left to wait for or the time is over; true once, when it ends.
     pub fn ends(&mut self, now: Instant) -> bool {
+        self.waiting.retain(|_, wait| !wait.is_over());
         let over = self.until.is_some_and(|until| now >= until || self.waiting.is_empty());
         if over {
             *self = Self::default();

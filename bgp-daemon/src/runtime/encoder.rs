@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::future::pending;
 use std::time::Instant;
 
-use bgp_core::types::PeerId;
+use bgp_core::types::{Family, PeerId};
 use reflector::encoder::{EncoderFigures, Output};
 use reflector::{DeltaBatch, Encoder, Grant, GroupId, GroupKey, LogLimits, Member, Request, ShardId};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -39,6 +39,8 @@ pub enum EncoderMessage {
 /// A member's end of its group.
 #[derive(Debug)]
 pub struct Subscription {
+    /// The family of the group.
+    pub family: Family,
     /// Reads the log.
     pub member: Member,
     /// Grants to read on, and refusals.
@@ -84,6 +86,7 @@ pub fn spawn(
     let (batches, batch_queue) = mpsc::channel(ENCODER_QUEUE * shards.len());
     let task = Task {
         id,
+        family: key.family,
         encoder: Encoder::new(id, key, shards.len() as u8, LogLimits::default()),
         members: HashMap::new(),
         end: watch::Sender::new(0),
@@ -98,6 +101,7 @@ pub fn spawn(
 
 struct Task {
     id: GroupId,
+    family: Family,
     encoder: Encoder,
     members: HashMap<PeerId, mpsc::UnboundedSender<News>>,
     end: watch::Sender<u64>,
@@ -160,7 +164,8 @@ impl Task {
                 let (sender, news) = mpsc::unbounded_channel();
                 let member = self.encoder.join(peer, now);
                 self.members.insert(peer, sender);
-                let subscription = Subscription { member, news, end: self.end.subscribe(), encoder };
+                let family = self.family;
+                let subscription = Subscription { family, member, news, end: self.end.subscribe(), encoder };
                 if reply.send(subscription).is_err() {
                     self.leave(peer);
                 }

@@ -73,6 +73,11 @@ impl LocalRoutes {
         })
     }
 
+    /// Every prefix with what originates it.
+    pub fn sources(&self) -> impl Iterator<Item = (IpNet, &'static str)> + '_ {
+        self.prefixes.keys().filter_map(|prefix| Some((*prefix, self.source(prefix)?)))
+    }
+
     /// How many prefixes of IPv4 and of IPv6 are in the set.
     pub fn counts(&self) -> (u64, u64) {
         let v4 = self.prefixes.keys().filter(|p| matches!(p, IpNet::V4(_))).count() as u64;

@@ -2,14 +2,19 @@
 //! crates.
 
 pub mod addresses;
+pub mod backend;
 pub mod deferral;
+pub mod egress;
 pub mod encoder;
 pub mod groups;
+pub mod ingest;
 pub mod listener;
 pub mod local;
+pub mod mail;
 pub mod peering;
 pub mod policies;
 pub mod read;
 pub mod session_task;
 pub mod shard;
 pub mod socket;
+pub mod supervisor;

@@ -50,8 +50,20 @@ pub fn timers(neighbor: &Neighbor) -> session::Timers {
     }
 }
 
+/// A peer's configuration with its policies by number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeerSettings {
+    /// As configured.
+    pub neighbor: Neighbor,
+    /// For what it sends.
+    pub import: PolicyId,
+    /// For what it is sent.
+    pub export: PolicyId,
+}
+
 /// What the tables have to know of the peer of an established session.
-pub fn peer_info(neighbor: &Neighbor, negotiated: &Negotiated, import: PolicyId) -> PeerInfo {
+pub fn peer_info(settings: &PeerSettings, negotiated: &Negotiated) -> PeerInfo {
+    let neighbor = &settings.neighbor;
     let kind = match negotiated.peer_type {
         PeerType::Internal => PeerKind::Internal,
         PeerType::External => PeerKind::External,
@@ -64,7 +76,7 @@ pub fn peer_info(neighbor: &Neighbor, negotiated: &Negotiated, import: PolicyId)
         router_id: negotiated.peer_id,
         addr: neighbor.address,
         scope: scope(negotiated),
-        import,
+        import: settings.import,
         allow_own_asn: neighbor.allow_own_asn,
         enforce_first_as: true,
     }
@@ -81,16 +93,16 @@ fn scope(negotiated: &Negotiated) -> u32 {
 /// The groups an established session is a member of, one a family.
 pub fn group_keys(
     config: &Config,
-    neighbor: &Neighbor,
+    settings: &PeerSettings,
     negotiated: &Negotiated,
-    export: PolicyId,
     own: PerFamily<Option<NextHop>>,
 ) -> Vec<GroupKey> {
+    let neighbor = &settings.neighbor;
     let key = |family: Family| GroupKey {
         table: TableId::MAIN,
         family,
         role: role(neighbor, negotiated),
-        export,
+        export: settings.export,
         next_hop: match neighbor.next_hop {
             model::NextHop::Auto => NextHopRule::Auto,
             model::NextHop::SelfAddress => NextHopRule::Own,

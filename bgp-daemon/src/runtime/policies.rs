@@ -50,9 +50,10 @@ impl Policies {
         (PolicyId((self.known.len() - 1) as u16), true)
     }
 
-    /// Every policy, in the order of the numbers.
-    pub fn all(&self) -> &[Arc<Policy>] {
-        &self.known
+    /// The policy of a number; the one that rejects everything if nobody was given it.
+    pub fn get(&self, id: PolicyId) -> Arc<Policy> {
+        let known = self.known.get(usize::from(id.0)).cloned();
+        known.unwrap_or_else(|| Arc::new(Policy::reject()))
     }
 
     fn list(&self, link: &PolicyRef) -> Option<Arc<RuleList>> {

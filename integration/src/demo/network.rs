@@ -7,7 +7,7 @@ use crate::lab::{BGP, Container, Host, KernelRoute, Lab, Peregrine, Result, pars
 use super::screen::{Row, Screen};
 
 /// The topology for people.
-pub const PICTURE: &str = "
+pub(super) const PICTURE: &str = "
   Peregrine: container routes from their host into every kernel
 
      outside  198.51.100.9            reflectors rr1, rr2: AS 64512, iBGP with h1, h2, h3
@@ -22,40 +22,40 @@ pub const PICTURE: &str = "
 ";
 
 /// One container host.
-pub struct Node {
+pub(super) struct Node {
     /// The machine.
-    pub host: Host,
+    pub(super) host: Host,
     /// Its agent.
-    pub agent: Peregrine,
+    pub(super) agent: Peregrine,
     /// Its number, 1 to 3.
-    pub number: usize,
+    pub(super) number: usize,
     /// Its containers.
-    pub containers: Vec<Container>,
+    pub(super) containers: Vec<Container>,
 }
 
 /// Everything that runs.
-pub struct Network {
+pub(super) struct Network {
     /// The container hosts.
-    pub nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     /// The route reflectors.
-    pub reflectors: Vec<Peregrine>,
+    pub(super) reflectors: Vec<Peregrine>,
     /// The ToR router.
-    pub tor: Peregrine,
+    pub(super) tor: Peregrine,
     /// The host behind it.
-    pub outside: Host,
+    pub(super) outside: Host,
 }
 
 /// Address of a container, IPv4 and IPv6.
-pub fn container_addresses(node: usize, container: usize) -> [String; 2] {
+pub(super) fn container_addresses(node: usize, container: usize) -> [String; 2] {
     [format!("10.60.{node}.{}", container + 1), format!("fd60:0:0:{node}::{}", container + 1)]
 }
 
 /// Address of the host outside, IPv4 and IPv6.
-pub const OUTSIDE: [&str; 2] = ["198.51.100.9", "2001:db8:51::9"];
+pub(super) const OUTSIDE: [&str; 2] = ["198.51.100.9", "2001:db8:51::9"];
 
 impl Network {
     /// Builds it and waits until every kernel has every route.
-    pub fn build(lab: &Lab, screen: &Screen) -> Result<Self> {
+    pub(super) fn build(lab: &Lab, screen: &Screen) -> Result<Self> {
         let lan = lab.bridge("lan")?;
         let attach = |name: &str, last: &str| -> Result<Host> {
             let host = lab.host(name)?;
@@ -97,7 +97,7 @@ impl Network {
     }
 
     /// Waits until every kernel has a route to every container of the others, and to the outside.
-    pub fn wait_converged(&self) -> Result {
+    pub(super) fn wait_converged(&self) -> Result {
         let prefixes = |node: &Node| -> Vec<String> {
             let all = (1..=node.containers.len()).flat_map(|c| container_addresses(node.number, c));
             all.map(|address| if address.contains(':') { address + "/128" } else { address + "/32" })
@@ -124,7 +124,7 @@ impl Network {
     }
 
     /// Says how to enter the network and waits for Enter.
-    pub fn look_around(&self, lab: &Lab) {
+    pub(super) fn look_around(&self, lab: &Lab) {
         let Some(program) = crate::lab::peregrine_program().ok() else { return };
         let program = program.display();
         println!("\nThe network stays until you press Enter. In another terminal:");
@@ -148,7 +148,7 @@ impl Network {
 const OUTSIDE_PREFIXES: [&str; 2] = ["198.51.100.0/24", "2001:db8:51::/64"];
 
 /// Starts a container with its IPv4 and IPv6 address.
-pub fn start_container(host: &Host, node: usize, container: usize) -> Result<Container> {
+pub(super) fn start_container(host: &Host, node: usize, container: usize) -> Result<Container> {
     let [v4, v6] = container_addresses(node, container);
     host.container(&format!("c{container}"), &[&format!("{v4}/32"), &format!("{v6}/128")])
 }

@@ -11,17 +11,17 @@ use crate::lab::{BGP, Host, Peregrine};
 const REFRESH: Duration = Duration::from_millis(250);
 
 /// One line of the table.
-pub struct Row {
+pub(super) struct Row {
     /// The machine whose kernel is read.
-    pub host: Host,
+    pub(super) host: Host,
     /// What it is.
-    pub role: &'static str,
+    pub(super) role: &'static str,
     /// What runs on it.
-    pub daemon: Peregrine,
+    pub(super) daemon: Peregrine,
 }
 
 /// Where the demonstration is shown.
-pub struct Screen(Arc<Mutex<State>>);
+pub(super) struct Screen(Arc<Mutex<State>>);
 
 struct State {
     terminal: bool,
@@ -33,7 +33,7 @@ struct State {
 
 impl Screen {
     /// Standard output, with a live table if it is a terminal.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let terminal = io::stdout().is_terminal();
         let color = terminal && std::env::var_os("NO_COLOR").is_none();
         let state =
@@ -46,12 +46,12 @@ impl Screen {
     }
 
     /// What the table shows from now on.
-    pub fn watch(&self, rows: Vec<Row>) {
+    pub(super) fn watch(&self, rows: Vec<Row>) {
         self.lock().rows = rows;
     }
 
     /// Tells something, above the table.
-    pub fn say(&self, text: &str) {
+    pub(super) fn say(&self, text: &str) {
         let mut state = self.lock();
         state.erase();
         println!("{text}");
@@ -59,18 +59,18 @@ impl Screen {
     }
 
     /// Announces a step.
-    pub fn step(&self, number: usize, text: &str) {
+    pub(super) fn step(&self, number: usize, text: &str) {
         let (on, off) = if self.lock().color { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
         self.say(&format!("{on}{number}. {text}{off}"));
     }
 
     /// Tells a result of a step.
-    pub fn result(&self, text: &str) {
+    pub(super) fn result(&self, text: &str) {
         self.say(&format!("   {text}"));
     }
 
     /// Draws the table a last time.
-    pub fn freeze(&self) {
+    pub(super) fn freeze(&self) {
         let mut state = self.lock();
         state.erase();
         if !state.rows.is_empty() {

@@ -9,7 +9,7 @@ use super::network::{Network, Node, OUTSIDE, container_addresses, start_containe
 use super::screen::Screen;
 
 /// Runs every step; the text sums up what was measured.
-pub fn run(lab: &Lab, network: &mut Network, screen: &Screen) -> Result<String> {
+pub(super) fn run(lab: &Lab, network: &mut Network, screen: &Screen) -> Result<String> {
     let mut summary = String::new();
     let mut sum = |text: &str| {
         screen.result(text);

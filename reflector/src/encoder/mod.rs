@@ -100,6 +100,8 @@ pub struct EncoderFigures {
     pub messages: u64,
     /// NLRI ever encoded.
     pub routes: u64,
+    /// Splices ever begun.
+    pub resyncs: u64,
     /// Waiting for the median member.
     pub paced: bool,
 }
@@ -198,6 +200,7 @@ impl Encoder {
             encoded_bytes: self.log.end(),
             messages: self.packer.messages(),
             routes: self.packer.routes(),
+            resyncs: self.collector.begun(),
             paced: self.paced,
         }
     }

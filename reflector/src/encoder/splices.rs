@@ -35,6 +35,11 @@ pub(super) struct Splice {
 }
 
 impl Collector {
+    /// Splices ever begun.
+    pub(super) fn begun(&self) -> u64 {
+        u64::from(self.next)
+    }
+
     pub(super) fn add(&mut self, request: Request, now: Instant) {
         self.remove(request.peer);
         let delay = if self.waiting.is_empty() { LONE_DELAY } else { STORM_DELAY };

@@ -34,6 +34,8 @@ pub struct Reading {
     pub prefix: Option<IpNet>,
     /// Everything inside it too.
     pub longer: bool,
+    /// What was chosen for forwarding only, and was not originated here.
+    pub only_chosen: bool,
     /// Families, in order.
     pub families: Vec<Family>,
     /// For display.
@@ -104,7 +106,8 @@ impl Reading {
     fn one(&self, view: &ReadView<'_>, prefix: IpNet) -> Vec<Route> {
         if matches!(self.target, Target::LocRib) {
             let paths = view.shard.explain(prefix);
-            return paths.iter().map(|path| self.names.candidate(prefix, path)).collect();
+            let routes = paths.iter().map(|path| self.names.candidate(prefix, path));
+            return routes.filter(|route| !self.only_chosen || is_forwarded(route)).collect();
         }
         let mut routes = Vec::new();
         view.shard.lookup(prefix, &mut |route| self.show(view, route, &mut routes));
@@ -131,7 +134,14 @@ impl Reading {
 
     fn show(&self, view: &ReadView<'_>, route: &RouteRef<'_>, out: &mut Vec<Route>) {
         match &self.target {
-            Target::LocRib => self.names.accepted(route, out),
+            Target::LocRib => {
+                let from = out.len();
+                self.names.accepted(route, out);
+                if self.only_chosen {
+                    let chosen: Vec<Route> = out.drain(from..).filter(is_forwarded).collect();
+                    out.extend(chosen);
+                }
+            }
             Target::Received(peer) => self.names.received(route, *peer, out),
             Target::Advertised(peer, groups) => {
                 let family = family_of(route.prefix);
@@ -158,6 +168,10 @@ impl Names {
         let flags = RouteFlags { valid: true, best: true, ..RouteFlags::default() };
         Some(self.route(&entry, flags, None))
     }
+}
+
+fn is_forwarded(route: &Route) -> bool {
+    route.peer.is_some() && (route.flags.best || route.flags.multipath)
 }
 
 /// Marks best paths that are not in the kernel. Only asked for where kernel routes are programmed.

@@ -127,6 +127,8 @@ pub enum Command {
     Session(Input<'static>),
     /// Other options for connections made from now on.
     Link(Link),
+    /// Send the peer a family again, without being asked.
+    SendAgain(Family),
     /// How the session stands.
     Report(oneshot::Sender<Report>),
     /// Say farewell with this input, which is an [`Input::Stop`], and end the task.

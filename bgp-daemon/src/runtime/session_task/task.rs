@@ -146,6 +146,10 @@ impl<I: Ingest, E: Egress> Task<I, E> {
             Some(Command::Accept(stream, remote)) => self.connected(stream, remote, Direction::Incoming),
             Some(Command::Session(input)) => self.session.handle_input(input, now),
             Some(Command::Link(link)) => self.link = link,
+            Some(Command::SendAgain(family)) => {
+                self.egress.refresh(family);
+                self.ready = true;
+            }
             Some(Command::Report(reply)) => {
                 // Whoever asked may have stopped waiting.
                 let _ = reply.send(self.report());

@@ -13,35 +13,25 @@ use std::sync::Arc;
 
 use bgp_core::policy::{Policy, PolicyId};
 use bgp_core::rib::{DecisionConfig, NextHopState, PeerInfo, Shard};
-use bgp_core::types::{AttrSet, Family, NlriBlock, PeerId, PerFamily};
-use bgp_core::wire::Update;
+use bgp_core::types::{AttrSet, NlriBlock, PeerId};
 use reflector::{DeltaBatch, Export, GroupId, GroupKey, ShardRequest};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+
+use super::peering::PeerSettings;
+use super::session_task::SessionEvent;
 
 pub use thread::{Setup, spawn};
 
-/// What the owner of a session tells the shards, in order.
-#[derive(Debug)]
-pub enum PeerEvent {
-    /// The session is established: routes of this peer follow.
-    Up(Box<PeerInfo>),
-    /// Routes of one UPDATE.
-    Update(Update),
-    /// The peer begins to send the family again: what it sent before is stale.
-    MarkStale(Family),
-    /// What is still stale of the family goes.
-    FlushStale(Family),
-    /// The session is lost; routes of these families stay as stale ones.
-    Down(PerFamily<bool>),
-}
-
-/// Routes a session has read in one go.
+/// What a session has read in one go.
 #[derive(Debug)]
 pub struct IngestBatch {
-    /// From whom.
+    /// Of which peer.
     pub peer: PeerId,
     /// In order.
-    pub events: Vec<PeerEvent>,
+    pub events: Vec<SessionEvent>,
+    /// The peer's settings, read when its session is found to be up: what changes later is told by
+    /// [`ShardMessage::PeerChanged`], so that neither order of the two can lose a change.
+    pub settings: watch::Receiver<PeerSettings>,
 }
 
 /// Something to be done by a shard.

@@ -12,9 +12,10 @@ use tokio::sync::mpsc::error::TryRecvError;
 
 use super::fib::FibChanges;
 use super::outbox::Outbox;
-use crate::runtime::peering::each;
+use crate::runtime::peering::{each, peer_info};
+use crate::runtime::session_task::SessionEvent;
 
-use super::{IngestBatch, PeerEvent, ReadView, SHARD_QUEUE, ShardMessage, ShardSender};
+use super::{IngestBatch, ReadView, SHARD_QUEUE, ShardMessage, ShardSender};
 
 /// What a shard starts with.
 pub struct Setup {
@@ -148,8 +149,11 @@ impl Worker {
         let peer = batch.peer;
         for event in batch.events {
             match event {
-                PeerEvent::Up(info) => self.shard.peer_up(peer, *info),
-                PeerEvent::Update(update) => {
+                SessionEvent::Up(negotiated) => {
+                    let info = peer_info(&batch.settings.borrow(), &negotiated);
+                    self.shard.peer_up(peer, info);
+                }
+                SessionEvent::Update(update) => {
                     for block in update.withdrawn.iter() {
                         self.shard.withdraw(peer, block);
                     }
@@ -157,10 +161,12 @@ impl Worker {
                         self.shard.announce(peer, &route.nlri, &route.attrs);
                     }
                 }
-                PeerEvent::MarkStale(family) => self.shard.mark_stale(peer, family),
-                PeerEvent::FlushStale(family) => self.shard.end_of_rib(peer, family),
-                PeerEvent::Down(retain) => {
-                    let retain: Vec<Family> = each(&retain).collect();
+                // What it ends is flushed by an event of its own.
+                SessionEvent::EndOfRib(_) => {}
+                SessionEvent::MarkStale(family) => self.shard.mark_stale(peer, family),
+                SessionEvent::FlushStale(family) => self.shard.end_of_rib(peer, family),
+                SessionEvent::Down(down) => {
+                    let retain: Vec<Family> = each(&down.retain).collect();
                     self.shard.peer_down(peer, &retain);
                 }
             }

@@ -18,23 +18,27 @@ mod report;
 mod start;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use bgp_core::policy::PolicyId;
 use bgp_core::session::{Negotiated, RestartFlags, StopReason};
 use bgp_core::types::{Family, PeerId};
 use fib_sync::{FibEvent, FibHandle};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::deferral::Deferral;
 use super::encoder::Subscription;
 use super::groups::Groups;
+use super::listener::Directory;
 use super::local::LocalRoutes;
+use super::mail::Mail;
 use super::policies::Policies;
 use super::shard::ShardSender;
 use crate::admin::api::{ApiError, ConfigStatus, Done, Explanation, FibReport, Group, Peer, Status};
 use crate::admin::backend::{Action, RouteQuery, RouteStream};
 use crate::config::model::Config;
+use crate::log::LogControl;
 
 pub use start::run;
 
@@ -43,8 +47,10 @@ use peers::Peers;
 /// What sessions tell the supervisor, beside the routes they tell the shards.
 #[derive(Debug)]
 pub enum SessionNews {
-    /// The session is established. The shards know of it before the reply comes.
+    /// The session is established.
     Up {
+        /// Which of the sessions of this peer, ascending.
+        generation: u64,
         /// What was agreed on.
         negotiated: Box<Negotiated>,
         /// The groups the session writes from now on.
@@ -52,8 +58,11 @@ pub enum SessionNews {
     },
     /// The peer has sent everything of a family.
     EndOfRib(Family),
-    /// The session is lost; the shards have been told.
-    Down,
+    /// The session is lost.
+    Down {
+        /// Which.
+        generation: u64,
+    },
 }
 
 /// Something for the supervisor to do.
@@ -102,11 +111,17 @@ struct Supervisor {
     shards: Vec<ShardSender>,
     fib: FibHandle,
     fib_events: mpsc::Receiver<FibEvent>,
+    /// Own routes found in the kernel at the start.
+    adopted: usize,
+    /// What was withheld for a restart, if anything, has been said.
+    converged: bool,
     local: LocalRoutes,
     deferral: Deferral,
     restart_flags: RestartFlags,
     events: mpsc::Receiver<Event>,
-    log: crate::log::Control,
+    directory: watch::Sender<Arc<Directory>>,
+    mail: Mail,
+    log: LogControl,
     problems: Vec<String>,
 }
 

@@ -1,0 +1,138 @@
+//! What sessions, the kernel and the operator tell the supervisor.
+
+use bgp_core::rib::NextHopState;
+use bgp_core::session::{Families, Negotiated};
+use bgp_core::types::PeerId;
+use fib_sync::{FibEvent, Reachability};
+use tokio::sync::oneshot;
+
+use super::peers::Up;
+use super::{Event, SessionNews, Supervisor};
+use crate::runtime::addresses::{host_addresses, own_next_hops};
+use crate::runtime::encoder::Subscription;
+use crate::runtime::local::{self, LocalChange};
+use crate::runtime::peering::{group_keys, local_address};
+use crate::runtime::shard::ShardMessage;
+
+impl Supervisor {
+    pub(super) async fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Session(peer, SessionNews::Up { generation, negotiated, reply }) => {
+                self.on_up(peer, generation, negotiated, reply).await;
+            }
+            Event::Session(peer, SessionNews::EndOfRib(family)) => {
+                self.deferral.end_of_rib(peer, family);
+                let up = self.peers.by_id(peer).and_then(|peering| peering.up.as_mut());
+                if let Some(done) = up.and_then(|up| up.done.get_mut(family)) {
+                    *done = true;
+                }
+            }
+            Event::Session(peer, SessionNews::Down { generation }) => self.on_down(peer, generation).await,
+            Event::Request(request) => self.on_request(request).await,
+        }
+    }
+
+    /// News of sessions may overtake each other: the generation says which session is meant.
+    async fn on_up(
+        &mut self,
+        peer: PeerId,
+        generation: u64,
+        negotiated: Box<Negotiated>,
+        reply: oneshot::Sender<Vec<Subscription>>,
+    ) {
+        let Some(peering) = self.peers.by_id(peer) else { return };
+        if generation <= peering.generation {
+            return;
+        }
+        peering.generation = generation;
+        let was_up = peering.up.is_some();
+        peering.up = Some(Up { negotiated: negotiated.clone(), done: Families::default() });
+        if was_up {
+            self.groups.leave(peer).await;
+        }
+        self.deferral.up(peer, &negotiated);
+        // The session that is gone meanwhile has no use for it, and says so next.
+        let _ = reply.send(self.join_groups(peer, &negotiated).await);
+    }
+
+    async fn on_down(&mut self, peer: PeerId, generation: u64) {
+        let Some(peering) = self.peers.by_id(peer) else { return };
+        if generation < peering.generation {
+            return;
+        }
+        peering.generation = generation;
+        peering.up = None;
+        self.deferral.down(peer);
+        self.groups.leave(peer).await;
+    }
+
+    /// Makes the peer a member of one group a family.
+    async fn join_groups(&mut self, peer: PeerId, negotiated: &Negotiated) -> Vec<Subscription> {
+        let Some(peering) = self.peers.by_id(peer) else { return Vec::new() };
+        let settings = peering.settings.borrow().clone();
+        let own = own_next_hops(local_address(negotiated), &host_addresses());
+        let keys = group_keys(&self.config, &settings, negotiated, own);
+        let mut subscriptions = Vec::new();
+        for key in keys {
+            if key.local_next_hop.is_none() {
+                self.problem(format!(
+                    "peer {}: no own {} address on the interface of {}; routes that need one as next hop are not sent",
+                    settings.neighbor.name,
+                    if key.family.afi == 1 { "IPv4" } else { "IPv6" },
+                    local_address(negotiated),
+                ));
+            }
+            let policy = self.policies.get(key.export);
+            subscriptions.extend(self.groups.join(peer, key, policy).await);
+        }
+        subscriptions
+    }
+
+    pub(super) async fn on_fib(&mut self, event: FibEvent) {
+        match event {
+            FibEvent::Adopted { routes } => self.adopted = routes,
+            FibEvent::NextHopChanged(states) => {
+                let states: Vec<_> =
+                    states.into_iter().map(|(next_hop, is)| (next_hop.addr, state(is))).collect();
+                for shard in &self.shards {
+                    let _ = shard.send(ShardMessage::NextHops(states.clone())).await;
+                }
+            }
+            FibEvent::OriginsChanged { added, removed } => {
+                let change = self.local.kernel_changed(&added, &removed);
+                self.originate(change).await;
+            }
+            // Asked for when somebody wants to know.
+            FibEvent::RouteStatus(_) => {}
+        }
+    }
+
+    /// Announces and withdraws routes of this speaker.
+    pub(super) async fn originate(&mut self, change: LocalChange) {
+        if change == LocalChange::default() {
+            return;
+        }
+        for prefix in &change.added {
+            tracing::debug!(%prefix, "originated");
+        }
+        for prefix in &change.removed {
+            tracing::debug!(%prefix, "no longer originated");
+        }
+        for shard in &self.shards {
+            let message = ShardMessage::Originate {
+                attrs: local::local_attributes(),
+                removed: local::blocks(&change.removed),
+                added: local::blocks(&change.added),
+            };
+            let _ = shard.send(message).await;
+        }
+    }
+}
+
+fn state(is: Reachability) -> NextHopState {
+    match is {
+        Reachability { own: true, .. } => NextHopState::Own,
+        Reachability { reachable: true, metric, .. } => NextHopState::Reachable { metric },
+        _ => NextHopState::Unreachable,
+    }
+}

@@ -1,0 +1,199 @@
+//! Changing the configuration while running: all of it or none.
+
+use bgp_core::session::{Input, ResetReason, StopReason};
+use std::sync::Arc;
+
+use super::peers::{NewPeer, remote};
+use super::{InUse, Supervisor};
+use crate::admin::api::{ApiError, Done, ErrorCode};
+use crate::config::diff::{self, Command};
+use crate::config::model::Neighbor;
+use crate::config::{self, Host};
+use crate::runtime::listener::{Directory, Known, PeerKey};
+use crate::runtime::peering::{PeerSettings, peer_info, session_config, timers};
+use crate::runtime::session_task::Command as SessionCommand;
+use crate::runtime::shard::ShardMessage;
+use crate::runtime::socket::Link;
+
+use super::report::now_ms;
+use super::start::{decision, origin_rules};
+
+impl Supervisor {
+    /// Reads the configuration again and goes over to it, or stays with the old one and says why.
+    pub(super) async fn reload(&mut self) -> Result<Done, ApiError> {
+        match self.try_reload().await {
+            Ok(done) => {
+                tracing::info!(changes = done.changed, "configuration reloaded");
+                Ok(done)
+            }
+            Err(error) => {
+                tracing::error!(error = error.message, "configuration not changed");
+                self.config_status.last_error = Some(error.message.clone());
+                self.config_status.last_error_at = Some(now_ms());
+                Err(error)
+            }
+        }
+    }
+
+    async fn try_reload(&mut self) -> Result<Done, ApiError> {
+        let failed = |message: String| ApiError::new(ErrorCode::Failed, message);
+        let host = Host::here().map_err(|error| failed(format!("listing interfaces: {error}")))?;
+        let loaded = config::load(&self.path, self.config.mode, &host)
+            .map_err(|report| failed(report.summary()).hint(report.to_string()))?;
+        let commands = diff::diff(&self.config, &loaded.config).map_err(|error| {
+            failed(error.to_string()).hint("restart the daemon: it comes back without losing traffic")
+        })?;
+        self.config = loaded.config;
+        self.problems = loaded.warnings.lines().collect();
+        for command in &commands {
+            self.apply(command).await;
+        }
+        self.publish_directory();
+        self.config_status.revision += 1;
+        self.config_status.loaded_at = now_ms();
+        self.config_status.last_error = None;
+        self.config_status.last_error_at = None;
+        let changed = commands.len() as u64;
+        Ok(Done { changed, message: format!("configuration reloaded, {changed} changes") })
+    }
+
+    async fn apply(&mut self, command: &Command) {
+        match command {
+            Command::Log(log) => self.log.set(*log),
+            Command::Policies(models) => self.policies.replace(models),
+            Command::RemovePeer { address, name } => {
+                tracing::info!(peer = name, "removed from the configuration");
+                if let Some(peering) = self.peers.remove(*address) {
+                    self.deferral.without(peering.id);
+                    let farewell = Input::Stop(StopReason::Deconfigured);
+                    peering.command(SessionCommand::Finish(farewell)).await;
+                    self.groups.leave(peering.id).await;
+                    self.tell_shards(|| ShardMessage::Forget(peering.id)).await;
+                }
+            }
+            Command::AddPeer(neighbor) => self.add_peer((**neighbor).clone()).await,
+            Command::ResetPeer { neighbor, why } => {
+                tracing::info!(peer = neighbor.name, ?why, "session has to begin anew");
+                self.change_peer(neighbor).await;
+                let link = link(neighbor);
+                let config = Box::new(session_config(&self.config, neighbor, self.restart_flags));
+                if let Some(peering) = self.peers.get(neighbor.address) {
+                    peering.command(SessionCommand::Link(link)).await;
+                    peering.tell(Input::Replace(config)).await;
+                    peering.tell(Input::Reset(ResetReason::ConfigurationChange)).await;
+                }
+            }
+            Command::UpdatePeer { neighbor, what } => {
+                tracing::info!(peer = neighbor.name, ?what, "changed without losing the session");
+                self.change_peer(neighbor).await;
+            }
+            Command::Originate(originate) => {
+                let _ = self.fib.reconfigure(origin_rules(originate)).await;
+            }
+            Command::Decision(choices) => {
+                let choices = decision(*choices);
+                self.tell_shards(|| ShardMessage::Decision(choices)).await;
+            }
+            // Used at the next start, or when the process ends.
+            Command::Restart(_) | Command::Fib(_) => {}
+        }
+    }
+
+    /// Starts the session of a new peer, unless it is kept down.
+    pub(super) async fn add_peer(&mut self, neighbor: Neighbor) {
+        let Some(shard) = self.shards.first().cloned() else { return };
+        let in_use = self.policies_of(&neighbor).await;
+        let new = NewPeer {
+            config: session_config(&self.config, &neighbor, self.restart_flags),
+            link: link(&neighbor),
+            settings: settings(neighbor, in_use),
+            shard,
+            mail: self.mail.clone(),
+        };
+        let peering = self.peers.add(new);
+        if !peering.is_shut() {
+            peering.tell(Input::Start).await;
+        }
+    }
+
+    /// Puts new settings of a known peer in force, the session staying as it is.
+    async fn change_peer(&mut self, neighbor: &Neighbor) {
+        let in_use = self.policies_of(neighbor).await;
+        let Some(peering) = self.peers.get_mut(neighbor.address) else { return };
+        let was_shut = peering.is_shut();
+        let before = peering.settings.send_replace(settings(neighbor.clone(), in_use));
+        peering.tell(Input::Reconfigure(timers(neighbor))).await;
+        match (was_shut, peering.is_shut()) {
+            (true, false) => peering.tell(Input::Start).await,
+            (false, true) => {
+                peering.tell(Input::Stop(StopReason::Shutdown { message: String::new() })).await;
+            }
+            _ => {}
+        }
+        let (id, up) = (peering.id, peering.up.as_ref().map(|up| up.negotiated.clone()));
+        let now = peering.settings.borrow().clone();
+        let Some(negotiated) = up else { return };
+        self.tell_shards(|| ShardMessage::PeerChanged(id, Box::new(peer_info(&now, &negotiated)))).await;
+        if before.export != now.export || before.neighbor.next_hop != now.neighbor.next_hop {
+            self.move_groups(id, &negotiated).await;
+        }
+    }
+
+    /// Moves an established session to the groups that fit its new settings.
+    async fn move_groups(
+        &mut self,
+        peer: bgp_core::types::PeerId,
+        _negotiated: &bgp_core::session::Negotiated,
+    ) {
+        if let Some(peering) = self.peers.by_id(peer) {
+            peering.tell(Input::Reset(ResetReason::ConfigurationChange)).await;
+        }
+    }
+
+    /// Numbers of a neighbour's policies; shards learn of new ones.
+    async fn policies_of(&mut self, neighbor: &Neighbor) -> InUse {
+        let (import, new) = self.policies.number(&neighbor.import);
+        if new {
+            let policy = self.policies.get(import);
+            self.tell_shards(|| ShardMessage::Policy(import, Arc::clone(&policy))).await;
+        }
+        let (export, _) = self.policies.number(&neighbor.export);
+        InUse { import, export }
+    }
+
+    /// Tells the listeners who may connect.
+    pub(super) fn publish_directory(&self) {
+        let known = self.peers.iter().map(|(address, peering)| {
+            let settings = peering.settings.borrow();
+            let session = &settings.neighbor.session;
+            let known = Known {
+                commands: peering.session.commands.clone(),
+                reach: session.reach,
+                key: session.password.clone(),
+            };
+            (PeerKey { addr: address, scope: 0 }, known)
+        });
+        self.directory.send_replace(Arc::new(known.collect::<Directory>()));
+    }
+
+    pub(super) async fn tell_shards(&self, message: impl Fn() -> ShardMessage) {
+        for shard in &self.shards {
+            // Shards end only with the process.
+            let _ = shard.send(message()).await;
+        }
+    }
+}
+
+fn settings(neighbor: Neighbor, in_use: InUse) -> PeerSettings {
+    PeerSettings { neighbor, import: in_use.import, export: in_use.export }
+}
+
+/// How connections with a neighbour are made.
+fn link(neighbor: &Neighbor) -> Link {
+    Link {
+        remote: remote(neighbor),
+        local: neighbor.session.local_address,
+        reach: neighbor.session.reach,
+        key: neighbor.session.password.clone(),
+    }
+}

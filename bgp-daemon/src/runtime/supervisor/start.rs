@@ -1,0 +1,369 @@
+//! Starting in the right order, and ending.
+//!
+//! Everything that can be refused (sockets, ports, the kernel) is opened before anything is told to anybody,
+//! so that a daemon that cannot run says so and changes nothing.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bgp_core::rib::{DecisionConfig, Shard, ShardConfig};
+use bgp_core::session::{Input, RestartFlags};
+use bgp_core::types::PerFamily;
+use fib_sync::{FibConfig, FibError, FibEvent, FibHandle, FibSync, IfPattern, OriginRules};
+use reflector::ShardId;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use super::peers::Peers;
+use super::{EVENT_QUEUE, Supervisor};
+use crate::admin::{server, socket};
+use crate::cli::{Exit, Failure, Start};
+use crate::config::model::{Config, Decision, Mode, Originate};
+use crate::runtime::backend::Channel;
+use crate::runtime::deferral::Deferral;
+use crate::runtime::groups::Groups;
+use crate::runtime::listener;
+use crate::runtime::local::LocalRoutes;
+use crate::runtime::mail::Mail;
+use crate::runtime::policies::Policies;
+use crate::runtime::session_task::Command;
+use crate::runtime::shard::{self, ShardSender};
+use crate::systemd;
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// What keeps it from running, with exit code 78.
+pub fn run(start: Start) -> Result<(), Failure> {
+    let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(1, MAX_WORKERS);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Failed, format!("starting the runtime: {error}")))?;
+    let outcome = runtime.block_on(async {
+        // The future is large, and lives once.
+        let (mut supervisor, ends) = Box::pin(open(start)).await?;
+        Box::pin(supervisor.serve(ends)).await;
+        Ok(())
+    });
+    runtime.shutdown_timeout(FAREWELL);
+    outcome
+}
+
+/// What ends with the process and not before.
+struct Ends {
+    signals: Signals,
+    _api: watch::Sender<bool>,
+    _socket: socket::Socket,
+}
+
+struct Signals {
+    reload: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+    louder: Signal,
+}
+
+async fn open(start: Start) -> Result<(Supervisor, Ends), Failure> {
+    let config = start.loaded.config;
+    let signals =
+        signals().map_err(|error| Failure::new(Exit::Failed, format!("catching signals: {error}")))?;
+    let (api, api_socket) = socket::Socket::open(&config.api.socket)
+        .map_err(|error| Failure::new(Exit::Unusable, &error).hint(error.hint()))?;
+    let listeners = listen(&config)?;
+    let (fib, mut fib_events) = FibSync::spawn(fib_config(&config)).map_err(|error| unusable(&error))?;
+    let adopted = adopted(&mut fib_events).await;
+    let restarting = config.restart.enabled && (adopted > 0 || !config.fib.program);
+    let shards = shards(&config, &fib)?;
+
+    let (event_sender, events) = mpsc::channel(EVENT_QUEUE);
+    let (directory, known) = watch::channel(Arc::default());
+    for socket in listeners {
+        listener::spawn(socket, known.clone());
+    }
+    let (stop_api, mut stopped) = watch::channel(false);
+    let backend = Arc::new(Channel::new(event_sender.clone()));
+    tokio::spawn(server::serve(api, backend, async move {
+        let _ = stopped.changed().await;
+    }));
+
+    let now = Instant::now();
+    let forwarding = adopted > 0 || !config.fib.program;
+    let mut supervisor = Supervisor {
+        path: start.path,
+        policies: Policies::new(&config.policies),
+        peers: Peers::default(),
+        groups: Groups::new(shards.clone(), restarting),
+        shards,
+        fib,
+        fib_events,
+        adopted,
+        converged: false,
+        local: LocalRoutes::default(),
+        deferral: Deferral::default(),
+        restart_flags: RestartFlags {
+            restarting,
+            forwarding: PerFamily { ipv4: forwarding, ipv6: forwarding },
+        },
+        directory,
+        mail: Mail::new(event_sender),
+        events,
+        log: start.log,
+        config_status: super::report::first_status(),
+        started: (now, SystemTime::now()),
+        problems: start.loaded.warnings.lines().collect(),
+        config,
+    };
+    supervisor.config_status.path = supervisor.path.display().to_string();
+    supervisor.first_routes().await;
+    supervisor.first_peers(restarting).await;
+    Ok((supervisor, Ends { signals, _api: stop_api, _socket: api_socket }))
+}
+
+fn signals() -> std::io::Result<Signals> {
+    Ok(Signals {
+        reload: signal(SignalKind::hangup())?,
+        terminate: signal(SignalKind::terminate())?,
+        interrupt: signal(SignalKind::interrupt())?,
+        louder: signal(SignalKind::user_defined1())?,
+    })
+}
+
+fn listen(config: &Config) -> Result<Vec<TcpListener>, Failure> {
+    listener::open(&config.node.listen).map_err(|(address, error)| {
+        let failure = Failure::new(Exit::Unusable, format!("listening on {address}: {error}"));
+        match error.kind() {
+            std::io::ErrorKind::AddrInUse => failure.hint(
+                "another BGP daemon runs on this port: stop it, or set other addresses with `listen` in [node]",
+            ),
+            std::io::ErrorKind::PermissionDenied => failure.hint(
+                "ports below 1024 need CAP_NET_BIND_SERVICE; or set a higher port with `listen` in [node]",
+            ),
+            std::io::ErrorKind::AddrNotAvailable => {
+                failure.hint("this host does not have the address; see `listen` in [node]")
+            }
+            _ => failure.hint("see `listen` in [node]"),
+        }
+    })
+}
+
+fn unusable(error: &FibError) -> Failure {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    let mut lines = text.lines();
+    let failure = Failure::new(Exit::Unusable, lines.next().unwrap_or_default());
+    lines.fold(failure, |failure, line| failure.hint(line.trim_start_matches("hint: ")))
+}
+
+/// What the route task works from.
+pub(super) fn fib_config(config: &Config) -> FibConfig {
+    FibConfig {
+        table: config.fib.table,
+        protocol: config.fib.protocol,
+        metric: config.fib.metric,
+        program: config.fib.program,
+        origins: origin_rules(&config.originate),
+        ..FibConfig::default()
+    }
+}
+
+/// What is originated, in the words of the route task.
+pub(super) fn origin_rules(originate: &Originate) -> OriginRules {
+    // Validation has accepted every pattern by the same rules.
+    let patterns =
+        |texts: &[String]| texts.iter().filter_map(|text| text.parse::<IfPattern>().ok()).collect();
+    OriginRules {
+        container_routes: patterns(&originate.container_routes),
+        connected: patterns(&originate.connected),
+        networks: originate.networks.clone(),
+    }
+}
+
+/// Waits until own routes in the kernel are known, and says how many there are.
+async fn adopted(events: &mut mpsc::Receiver<FibEvent>) -> usize {
+    let first = async {
+        while let Some(event) = events.recv().await {
+            if let FibEvent::Adopted { routes } = event {
+                return routes;
+            }
+        }
+        0
+    };
+    // Without an answer the kernel's table is as good as empty: nothing of it will be deleted unseen.
+    tokio::time::timeout(ADOPTION, first).await.unwrap_or(0)
+}
+
+fn shards(config: &Config, fib: &FibHandle) -> Result<Vec<ShardSender>, Failure> {
+    let shard = Shard::new(ShardConfig {
+        asn: config.node.asn,
+        router_id: config.node.router_id,
+        cluster_id: config.reflector.cluster_id,
+        decision: decision(config.decision),
+        seed: random(),
+    });
+    let setup = shard::Setup { id: ShardId(0), shard, fib: fib.clone(), program: config.fib.program };
+    // The thread ends with the process, or ends it.
+    let (sender, _) = shard::spawn(setup)
+        .map_err(|error| Failure::new(Exit::Failed, format!("starting a thread: {error}")))?;
+    Ok(vec![sender])
+}
+
+/// Choices of the decision process, as the tables know them.
+pub(super) fn decision(decision: Decision) -> DecisionConfig {
+    DecisionConfig {
+        always_compare_med: decision.always_compare_med,
+        multipath: u8::try_from(decision.multipath).unwrap_or(u8::MAX),
+    }
+}
+
+fn random() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    RandomState::new().hash_one(0)
+}
+
+impl Supervisor {
+    /// Takes in what this host originates before any session begins.
+    async fn first_routes(&mut self) {
+        while let Ok(event) = self.fib_events.try_recv() {
+            self.on_fib(event).await;
+        }
+    }
+
+    async fn first_peers(&mut self, restarting: bool) {
+        for neighbor in self.config.neighbors.clone() {
+            self.add_peer(neighbor).await;
+        }
+        self.publish_directory();
+        if restarting {
+            let waited = self.peers.iter().filter(|(_, peering)| !peering.is_shut());
+            let waited: Vec<_> = waited.map(|(_, peering)| peering.id).collect();
+            self.deferral = Deferral::begin(waited, self.config.restart.deferral_time, Instant::now());
+            tracing::info!(
+                routes = self.adopted,
+                "restarting gracefully: own kernel routes stay until all is known"
+            );
+        }
+        self.end_deferral_if_due().await;
+    }
+
+    async fn serve(&mut self, mut ends: Ends) {
+        tracing::info!(
+            name = self.config.node.name,
+            asn = %self.config.node.asn,
+            router_id = %self.config.node.router_id,
+            mode = match self.config.mode { Mode::Agent => "agent", Mode::Reflector => "reflector" },
+            "in service"
+        );
+        systemd::ready();
+        let mut watchdog = systemd::watchdog_interval().map(tokio::time::interval);
+        loop {
+            let deadline = self.deferral.deadline();
+            tokio::select! {
+                event = self.events.recv() => if let Some(event) = event {
+                    self.on_event(event).await;
+                },
+                event = self.fib_events.recv() => match event {
+                    Some(event) => self.on_fib(event).await,
+                    None => {
+                        tracing::error!("the route task has ended; the process ends, kernel routes stay");
+                        return;
+                    }
+                },
+                _ = ends.signals.reload.recv() => {
+                    // The outcome is logged and stays in the status.
+                    let _ = self.reload().await;
+                }
+                _ = ends.signals.louder.recv() => {
+                    let level = self.log.raise();
+                    tracing::info!(%level, "log level changed");
+                }
+                _ = ends.signals.terminate.recv() => break,
+                _ = ends.signals.interrupt.recv() => break,
+                () = at(deadline) => {}
+                () = tick(&mut watchdog) => systemd::alive(),
+            }
+            self.end_deferral_if_due().await;
+        }
+        self.stop().await;
+    }
+
+    /// Ends sessions in the way that keeps traffic flowing, then the kernel's side.
+    async fn stop(&mut self) {
+        systemd::stopping();
+        let reason = self.stop_reason();
+        tracing::info!(?reason, "stopping");
+        let mut tasks = Vec::new();
+        for (_, peering) in self.peers.iter() {
+            peering.command(Command::Finish(Input::Stop(reason.clone()))).await;
+        }
+        for (_, peering) in self.peers.drain() {
+            tasks.push(peering.session.task);
+        }
+        let farewell = async {
+            for task in tasks {
+                let _ = task.await;
+            }
+        };
+        let _ = tokio::time::timeout(FAREWELL, farewell).await;
+        let keep = self.config.fib.keep_on_exit;
+        let _ = tokio::time::timeout(CLEAN_UP, self.fib.shutdown(keep)).await;
+        for shard in &self.shards {
+            let _ = shard.send(shard::ShardMessage::Stop).await;
+        }
+    }
+
+    /// Everything that was withheld is said once nothing more is waited for.
+    pub(super) async fn end_deferral_if_due(&mut self) {
+        let begun = self.deferral.is_active();
+        if begun && !self.deferral.ends(Instant::now()) {
+            return;
+        }
+        if !begun && self.converged {
+            return;
+        }
+        self.converged = true;
+        if begun {
+            tracing::info!("all peers have sent their tables, or the time is over: restart complete");
+        }
+        self.groups.release_end_of_rib().await;
+        let keeps = self.config.fib.program || self.config.mode == Mode::Reflector;
+        self.restart_flags =
+            RestartFlags { restarting: false, forwarding: PerFamily { ipv4: keeps, ipv6: keeps } };
+        for (_, peering) in self.peers.iter() {
+            peering.tell(Input::Restart(self.restart_flags)).await;
+        }
+        // Only fails when the task has ended, which the main loop sees.
+        let _ = self.fib.converged().await;
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn tick(interval: &mut Option<tokio::time::Interval>) {
+    match interval {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Sessions are spread over these; more would only cost memory.
+const MAX_WORKERS: usize = 16;
+/// The kernel answers its first dump in milliseconds; a million routes take about a second.
+const ADOPTION: Duration = Duration::from_secs(10);
+/// For last messages to leave.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// For removing own routes where they do not stay.
+const CLEAN_UP: Duration = Duration::from_secs(20);
