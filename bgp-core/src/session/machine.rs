@@ -1,21 +1,19 @@
-//! The session itself: what drives it, its connections and the attempts to have one.
+//! The session itself: its parts, and which part each input and deadline goes to.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::collision::{Admission, Stage, admit};
+use super::collision::Stage;
 use super::config::{Families, PeerConfig};
-use super::connection::{Conn, Conns};
-use super::io::{Direction, Input, Output, Reason, ResetReason, State, StopReason};
-use super::negotiated::{Negotiated, Transport, offer};
+use super::connection::Conns;
+use super::io::{Input, Output, Reason, State};
+use super::negotiated::{Negotiated, Transport};
 use super::stats::Stats;
 use super::timers::{Jitter, Slot, Timer, TimerTable};
-use crate::wire::notification::{cease, code};
-use crate::wire::open::Open;
-use crate::wire::{MessageKind, Notification, RefreshKind, RouteRefresh};
+use crate::wire::notification::code;
+use crate::wire::{Notification, RefreshKind, RouteRefresh};
 
 /// The state machine of one peer; see the [module](super).
 #[derive(Debug)]
@@ -52,15 +50,8 @@ pub(super) enum Drive {
     Dialling,
 }
 
-/// A connection that brings no OPEN for this long is given up (RFC 4271 §8.2.2: "a large value").
-const OPEN_WAIT: Duration = Duration::from_secs(240);
-/// Least send hold time (RFC 9687 §3.1).
-const SEND_HOLD: Duration = Duration::from_secs(480);
 /// More room than this for outputs is given back when the queue is empty.
 const KEPT_OUTPUTS: usize = 32;
-
-static KEEPALIVE: [u8; 19] =
-    [255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 19, 4];
 
 impl Session {
     /// A stopped session; `seed` decides the jitter and nothing else.
@@ -211,240 +202,4 @@ impl Session {
             self.emit(Output::Transition { from, to: state });
         }
     }
-}
-
-/// Having a connection.
-impl Session {
-    fn on_start(&mut self, now: Instant) {
-        match self.drive {
-            Drive::Stopped | Drive::Pausing { .. } => {
-                self.pause = self.config.timers.idle_hold;
-                self.timers.stop(Timer::IdleHold);
-                self.try_now(now);
-            }
-            Drive::Waiting | Drive::Dialling => {}
-        }
-    }
-
-    /// Dials if that is our part, and there is nothing better already.
-    pub(super) fn try_now(&mut self, now: Instant) {
-        self.drive = Drive::Waiting;
-        self.timers.stop(Timer::ConnectRetry);
-        if self.config.passive || self.conns.stage() >= Some(Stage::OpenConfirm) {
-            return;
-        }
-        // The timer also bounds the attempt itself.
-        self.retry_later(now);
-        if !self.conns.has(Direction::Outgoing) {
-            self.drive = Drive::Dialling;
-            self.emit(Output::Connect);
-        }
-    }
-
-    /// Arms the connect-retry timer.
-    pub(super) fn retry_later(&mut self, now: Instant) {
-        if !self.config.passive {
-            let wait = self.jitter.apply(self.config.timers.connect_retry);
-            self.timers.set(Timer::ConnectRetry, now + wait);
-        }
-    }
-
-    fn on_retry(&mut self, now: Instant) {
-        if self.drive != Drive::Stopped {
-            self.try_now(now);
-        }
-    }
-
-    /// Ends attempts and pauses alike.
-    pub(super) fn stop_dialling(&mut self) {
-        if self.drive == Drive::Dialling {
-            self.emit(Output::CancelConnect);
-        }
-        if self.drive != Drive::Stopped {
-            self.drive = Drive::Waiting;
-        }
-        self.timers.stop(Timer::ConnectRetry);
-        self.timers.stop(Timer::IdleHold);
-    }
-
-    fn on_connected(&mut self, transport: Transport, now: Instant) {
-        if transport.direction == Direction::Outgoing {
-            if self.drive == Drive::Dialling {
-                self.drive = Drive::Waiting;
-            } else {
-                // The attempt was cancelled while it succeeded.
-                self.emit(Output::Close(transport.conn));
-                return;
-            }
-        }
-        if matches!(self.drive, Drive::Stopped | Drive::Pausing { refuse: true }) {
-            self.refuse(transport, cease::REJECTED);
-            return;
-        }
-        match admit(self.conns.for_admission(), transport.direction) {
-            Admission::Join => {}
-            Admission::Replace(slot) => self.supersede(slot, now),
-            Admission::Refuse => {
-                self.refuse(transport, cease::COLLISION);
-                return;
-            }
-        }
-        let Some(slot) = self.conns.free() else { return };
-        *self.conns.cell(slot) = Some(Conn::new(transport));
-        self.timers.set(Timer::Hold(slot), now + OPEN_WAIT);
-        let open = offer(&self.config);
-        self.send(slot, MessageKind::Open, |out| Open::encode(&open, out));
-    }
-
-    /// Turns away a connection that never became part of the session.
-    fn refuse(&mut self, transport: Transport, subcode: u8) {
-        self.stats.failed_connections += 1;
-        self.stats.sent.count(MessageKind::Notification);
-        let mut out = BytesMut::new();
-        Notification::cease(subcode).encode(&mut out);
-        self.emit(Output::Send(transport.conn, out.freeze()));
-        self.emit(Output::Close(transport.conn));
-    }
-}
-
-/// Operators' wishes.
-impl Session {
-    fn on_stop(&mut self, reason: &StopReason, now: Instant) {
-        self.stop_dialling();
-        self.drive = Drive::Stopped;
-        let shutdown = |text: &str| match text {
-            "" => Notification::cease(cease::SHUTDOWN),
-            text => Notification::cease_with_text(cease::SHUTDOWN, text),
-        };
-        for slot in Slot::BOTH {
-            let Some(conn) = self.conns.get(slot) else { continue };
-            match reason {
-                StopReason::GracefulRestart => {
-                    let restart = conn.negotiated().and_then(|negotiated| negotiated.graceful_restart);
-                    if restart.is_none() || !self.config.graceful_restart.asks() {
-                        self.send_notification(slot, &shutdown(""));
-                    }
-                    self.end(slot, Reason::Restarting, now);
-                }
-                StopReason::Shutdown { message } => {
-                    self.cease_hard(slot, shutdown(message), "shut down", now);
-                }
-                StopReason::Deconfigured => {
-                    self.cease_hard(slot, Notification::cease(cease::DECONFIGURED), "removed", now);
-                }
-            }
-        }
-        if *reason != StopReason::GracefulRestart {
-            self.flush_all_stale();
-        }
-    }
-
-    fn on_reset(&mut self, reason: ResetReason, now: Instant) {
-        if self.drive == Drive::Stopped {
-            return;
-        }
-        let (notification, why) = match reason {
-            ResetReason::Administrative => (Notification::cease(cease::RESET), "cleared"),
-            ResetReason::ConfigurationChange => {
-                (Notification::cease(cease::CONFIG_CHANGE), "configuration changed")
-            }
-            ResetReason::OutOfResources => (Notification::cease(cease::OUT_OF_RESOURCES), "out of resources"),
-            ResetReason::MaxPrefixes { family, limit, .. } => {
-                (too_many_prefixes(family, limit), "too many prefixes")
-            }
-        };
-        for slot in Slot::BOTH {
-            match reason {
-                ResetReason::MaxPrefixes { .. } => self.cease_hard(slot, notification.clone(), why, now),
-                _ => self.cease(slot, notification.clone(), why, now),
-            }
-        }
-        self.stop_dialling();
-        match reason {
-            ResetReason::MaxPrefixes { restart_after: Some(pause), .. } => {
-                self.drive = Drive::Pausing { refuse: true };
-                self.timers.set(Timer::IdleHold, now + pause);
-            }
-            ResetReason::MaxPrefixes { restart_after: None, .. } => self.drive = Drive::Stopped,
-            _ => self.try_now(now),
-        }
-    }
-
-    fn cease(&mut self, slot: Slot, notification: Notification, why: &'static str, now: Instant) {
-        self.fail(slot, notification, Cow::Borrowed(why), now);
-    }
-
-    /// As a hard reset where the peer would otherwise keep our routes (RFC 8538 §3).
-    fn cease_hard(&mut self, slot: Slot, notification: Notification, why: &'static str, now: Instant) {
-        let restart = self.conns.get(slot).and_then(Conn::negotiated).and_then(|n| n.graceful_restart);
-        let hard = restart.is_some_and(|restart| restart.notification);
-        let notification = if hard { notification.into_hard_reset() } else { notification };
-        self.cease(slot, notification, why, now);
-    }
-}
-
-/// Sending.
-impl Session {
-    pub(super) fn send_notification(&mut self, slot: Slot, notification: &Notification) {
-        self.send(slot, MessageKind::Notification, |out| notification.encode(out));
-    }
-
-    fn send(&mut self, slot: Slot, kind: MessageKind, encode: impl FnOnce(&mut BytesMut)) {
-        let Some(conn) = self.conns.get(slot).map(Conn::id) else { return };
-        let mut out = BytesMut::new();
-        encode(&mut out);
-        self.stats.sent.count(kind);
-        self.emit(Output::Send(conn, out.freeze()));
-    }
-
-    /// Sends a KEEPALIVE and sets the time of the next.
-    pub(super) fn send_keepalive(&mut self, slot: Slot, now: Instant) {
-        let Some(conn) = self.conns.get(slot) else { return };
-        let (id, period) = (conn.id(), conn.negotiated().map_or(Duration::ZERO, |n| n.keepalive));
-        self.stats.sent.count(MessageKind::Keepalive);
-        self.emit(Output::Send(id, Bytes::from_static(&KEEPALIVE)));
-        if !period.is_zero() {
-            let wait = self.jitter.apply(period);
-            self.timers.set(Timer::Keepalive(slot), now + wait);
-        }
-    }
-
-    fn send_refresh(&mut self, refresh: RouteRefresh) {
-        let Some(slot) = self.conns.slot_where(|conn| conn.stage() == Stage::Established) else { return };
-        let Some(negotiated) = self.conns.get(slot).and_then(Conn::negotiated) else { return };
-        let can = match refresh.kind {
-            RefreshKind::Request => negotiated.route_refresh,
-            _ => negotiated.enhanced_refresh,
-        };
-        if can && negotiated.families.get(refresh.family) == Some(&true) {
-            self.send(slot, MessageKind::RouteRefresh, |out| refresh.encode(out));
-        }
-    }
-
-    /// Starts the hold timer anew, with the negotiated time where there is one.
-    pub(super) fn restart_hold(&mut self, slot: Slot, now: Instant) {
-        let Some(conn) = self.conns.get(slot) else { return };
-        match conn.negotiated().map(|negotiated| negotiated.hold_time.secs()) {
-            Some(0) => self.timers.stop(Timer::Hold(slot)),
-            Some(secs) => self.timers.set(Timer::Hold(slot), now + Duration::from_secs(secs.into())),
-            None => {}
-        }
-    }
-
-    /// Runs only where KEEPALIVEs are sent, for else silence means nothing.
-    pub(super) fn restart_send_hold(&mut self, slot: Slot, now: Instant) {
-        let Some(negotiated) = self.conns.get(slot).and_then(Conn::negotiated) else { return };
-        let hold = Duration::from_secs(negotiated.hold_time.secs().into());
-        if !hold.is_zero() {
-            self.timers.set(Timer::SendHold(slot), now + SEND_HOLD.max(hold * 2));
-        }
-    }
-}
-
-/// Cease with the limit as data (RFC 4486 §4).
-fn too_many_prefixes(family: crate::types::Family, limit: u32) -> Notification {
-    let [a, b, c, d] = limit.to_be_bytes();
-    let [high, low] = family.afi.to_be_bytes();
-    let data = Bytes::copy_from_slice(&[high, low, family.safi, a, b, c, d]);
-    Notification::new(code::CEASE, cease::MAX_PREFIXES, data)
 }

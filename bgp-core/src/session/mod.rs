@@ -27,6 +27,7 @@
 mod collision;
 mod config;
 mod connection;
+mod dialling;
 mod io;
 mod lifecycle;
 mod machine;
@@ -35,10 +36,12 @@ mod receive;
 #[cfg(feature = "serde")]
 pub mod record;
 mod restart;
+mod sending;
 mod stats;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod wishes;
 
 pub use config::{Families, GracefulRestart, PeerAsn, PeerConfig, RestartFlags, Timers};
 pub use io::{ConnId, Direction, Down, Input, Output, Reason, ResetReason, State, StopReason};
