@@ -13,11 +13,11 @@ use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
 use bytes::BytesMut;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 
-use super::session_task::{Command, close_gracefully};
+use super::session_task::{Command, CommandSender, close_gracefully};
 use super::socket;
 use crate::config::model::{Password, Reach};
 
@@ -45,7 +45,7 @@ impl PeerKey {
 #[derive(Clone, Debug)]
 pub struct Known {
     /// To its session's task.
-    pub commands: mpsc::Sender<Command>,
+    pub commands: CommandSender,
     /// How far away it may be.
     pub reach: Reach,
     /// TCP MD5 key.

@@ -7,17 +7,17 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tracing::error;
 
+use super::commands::CommandQueue;
 use super::task::Task;
-use super::{Command, Egress, Ingest, Setup};
+use super::{Egress, Ingest, Setup};
 
 /// Pause after a panic, so that a peer that knows how to cause one cannot keep us busy with it.
 const PENANCE: Duration = if cfg!(test) { Duration::from_millis(100) } else { Duration::from_secs(5) };
 
 /// Runs the task of one peer to its end.
-pub(super) async fn run<I: Ingest, E: Egress>(setup: Setup<I, E>, commands: mpsc::Receiver<Command>) {
+pub(super) async fn run<I: Ingest, E: Egress>(setup: Setup<I, E>, commands: CommandQueue) {
     let mut task = Task::new(setup, commands);
     while let Err(panic) = catch(task.run()).await {
         error!(peer = task.name(), panic = text(&*panic), "session task panicked, the session starts over");

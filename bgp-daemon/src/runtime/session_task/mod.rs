@@ -16,6 +16,7 @@
 //! A panic within the task ends its session and nothing else.
 
 mod closing;
+mod commands;
 mod connection;
 mod guard;
 mod task;
@@ -30,11 +31,12 @@ use bgp_core::session::{Down, Families, Input, Negotiated, PeerConfig, State, St
 use bgp_core::types::Family;
 use bgp_core::wire::Update;
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::socket::Link;
 pub use closing::close_gracefully;
+pub use commands::CommandSender;
 
 /// What the tables are told of a peer, in order.
 #[derive(Clone, Debug)]
@@ -154,13 +156,10 @@ pub struct Report {
 #[derive(Debug)]
 pub struct SessionHandle {
     /// To the task.
-    pub commands: mpsc::Sender<Command>,
+    pub commands: CommandSender,
     /// Ends with the task, after its last batch was sent.
     pub task: JoinHandle<()>,
 }
-
-/// Commands under way; the listener drops connections rather than wait, others wait.
-const COMMANDS: usize = 16;
 
 /// What a task is made of.
 #[derive(Debug)]
@@ -181,7 +180,7 @@ pub struct Setup<I, E> {
 
 /// Starts the task of a peer. Its session is stopped until it is sent [`Input::Start`].
 pub fn spawn<I: Ingest, E: Egress>(setup: Setup<I, E>) -> SessionHandle {
-    let (commands, queue) = mpsc::channel(COMMANDS);
+    let (commands, queue) = commands::queue();
     let task = tokio::spawn(guard::run(setup, queue));
     SessionHandle { commands, task }
 }

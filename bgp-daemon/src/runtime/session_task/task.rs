@@ -14,11 +14,11 @@ use bgp_core::session::{
 use bgp_core::types::NlriBlock;
 use bgp_core::wire::Update;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 use tracing::{debug, info};
 
+use super::commands::CommandQueue;
 use super::connection::{Connection, Read};
 use super::{Command, Egress, Gone, Ingest, Offer, Report, SessionEvent, Setup, close_gracefully};
 use crate::runtime::socket::{self, Link};
@@ -45,7 +45,7 @@ pub(super) struct Task<I, E> {
     seed: u64,
     ingest: I,
     egress: E,
-    commands: mpsc::Receiver<Command>,
+    commands: CommandQueue,
     conns: Vec<Connection>,
     next_conn: u32,
     dial: Option<Dial>,
@@ -63,7 +63,7 @@ pub(super) struct Task<I, E> {
 }
 
 impl<I: Ingest, E: Egress> Task<I, E> {
-    pub(super) fn new(setup: Setup<I, E>, commands: mpsc::Receiver<Command>) -> Self {
+    pub(super) fn new(setup: Setup<I, E>, commands: CommandQueue) -> Self {
         Self {
             name: setup.name,
             session: Session::new(setup.config, setup.seed),
