@@ -30,5 +30,5 @@ pub use encoder::{Encoder, Output};
 pub use export::{Export, Routes};
 pub use group::{GroupId, GroupKey, NextHopRule, ShardId, Speaker, WireMode};
 pub use log::LogLimits;
-pub use resync::{Grant, Member, Request, ShardRequest, WriteState, Written};
+pub use resync::{Grant, Member, Moved, Request, ShardRequest, WriteState, Written};
 pub use rules::PeerRole;

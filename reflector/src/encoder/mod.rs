@@ -20,7 +20,7 @@ use crate::delta::{BatchKind, DeltaBatch};
 use crate::group::{GroupId, GroupKey, ShardId};
 use crate::log::{FrameLog, LogLimits, Progress, SpliceMark};
 use crate::pack::{Packer, Place};
-use crate::resync::{Ask, Grant, Member, Request, ShardRequest};
+use crate::resync::{Ask, Grant, Member, Moved, Previous, Request, ShardRequest};
 use splices::{Collector, Splice};
 
 /// Something to be carried elsewhere.
@@ -54,6 +54,8 @@ pub struct Encoder {
     packer: Packer,
     log: FrameLog,
     members: HashMap<PeerId, Arc<Progress>, FixedState>,
+    /// Where members that are not yet in step come from.
+    moved: HashMap<PeerId, Moved, FixedState>,
     /// Members there ever were.
     lives: u32,
     collector: Collector,
@@ -117,6 +119,7 @@ impl Encoder {
             packer: Packer::new(key, limits.segment_bytes),
             log: FrameLog::new(limits),
             members: HashMap::default(),
+            moved: HashMap::default(),
             lives: 0,
             collector: Collector::default(),
             splices: Vec::new(),
@@ -138,10 +141,22 @@ impl Encoder {
 
     /// A new member, detached until it is granted its first splice: the whole state and End-of-RIB.
     pub fn join(&mut self, peer: PeerId, now: Instant) -> Member {
+        self.moved.remove(&peer);
+        self.enter(peer, now)
+    }
+
+    /// A member that was told something by another group, as after a change of policy: it is granted the
+    /// difference, withdrawals included.
+    pub fn join_from(&mut self, peer: PeerId, moved: Moved, now: Instant) -> Member {
+        self.moved.insert(peer, moved);
+        self.enter(peer, now)
+    }
+
+    fn enter(&mut self, peer: PeerId, now: Instant) -> Member {
         let progress = self.log.progress(&self.done);
         self.members.insert(peer, Arc::clone(&progress));
         self.lives = self.lives.wrapping_add(1);
-        let member = Member::new(peer, progress, self.lives);
+        let member = Member::new(peer, (self.group, self.lives), progress);
         self.request(member.request(), now);
         member
     }
@@ -162,6 +177,7 @@ impl Encoder {
     /// Forgets a member.
     pub fn leave(&mut self, peer: PeerId) {
         self.members.remove(&peer);
+        self.moved.remove(&peer);
         self.collector.remove(peer);
     }
 

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use bgp_core::types::PeerId;
 
-use super::{Ask, BatchKind, DeltaBatch, Encoder, Grant, Output, Place, ShardId, ShardRequest, SpliceMark};
+use super::{
+    Ask, BatchKind, DeltaBatch, Encoder, Grant, GroupId, Output, Place, Previous, ShardId, ShardRequest,
+    SpliceMark,
+};
 use crate::delta::SpliceId;
 use crate::log::{FrameLog, Progress};
 use crate::resync::{Request, Resync, shard_bit};
@@ -59,10 +62,14 @@ impl Collector {
         self.due
     }
 
-    fn take(&mut self) -> (SpliceId, Vec<Request>) {
+    fn take(&mut self) -> Vec<Request> {
         (self.first, self.due) = (None, None);
+        std::mem::take(&mut self.waiting)
+    }
+
+    fn next_id(&mut self) -> SpliceId {
         self.next = self.next.wrapping_add(1);
-        (SpliceId(self.next), std::mem::take(&mut self.waiting))
+        SpliceId(self.next)
     }
 }
 
@@ -76,14 +83,32 @@ impl Encoder {
             self.collector.due = Some(now + STORM_DELAY);
             return;
         }
-        let (splice, mut requests) = self.collector.take();
+        let mut requests = self.collector.take();
         requests.retain(|request| self.members.contains_key(&request.peer));
-        requests.sort_unstable_by_key(|request| request.peer);
+        self.moved.retain(|peer, _| self.members.get(peer).is_some_and(|progress| !progress.is_synced()));
+        // Those that come from different groups differ in what they have to be told.
+        requests.sort_unstable_by_key(|request| (self.origin(request.peer), request.peer));
+        let mut rest = requests.as_slice();
+        while let Some(first) = rest.first() {
+            let origin = self.origin(first.peer);
+            let (same, others) =
+                rest.split_at(rest.partition_point(|request| self.origin(request.peer) <= origin));
+            self.start_splice(same);
+            rest = others;
+        }
+    }
+
+    fn origin(&self, peer: PeerId) -> Option<GroupId> {
+        self.moved.get(&peer).map(|moved| moved.group)
+    }
+
+    fn start_splice(&mut self, requests: &[Request]) {
+        let splice = self.collector.next_id();
         let members: Arc<[PeerId]> = requests.iter().map(|request| request.peer).collect();
         let whole = requests.iter().any(|request| request.whole);
         let open = (0..self.done.len()).fold(0, |bits, shard| bits | shard_bit(shard as u8));
         let mut from = self.done.clone();
-        for request in &requests {
+        for request in requests {
             let Some(progress) = self.members.get(&request.peer) else { continue };
             for (least, flush) in from.iter_mut().zip(progress.watermark()) {
                 *least = (*least).min(flush);
@@ -92,14 +117,20 @@ impl Encoder {
             let grant = Grant { segment, splice, shards: open, asked: request.asked };
             self.outputs.push_back(Output::Grant { peer: request.peer, grant });
         }
-        if members.is_empty() {
-            return;
-        }
         for (shard, from) in from.into_iter().enumerate() {
-            let ask = Ask::Resync(Resync { splice, whole, from, members: Arc::clone(&members) });
-            self.ask(ShardId(shard as u8), ask);
+            let previous = self.previous(&members, shard);
+            let ask = Resync { splice, whole, from, members: Arc::clone(&members), previous };
+            self.ask(ShardId(shard as u8), Ask::Resync(ask));
         }
         self.splices.push(Splice { id: splice, whole, members, open, paused: 0 });
+    }
+
+    /// What all of `members`, who come from the same group, were told there by one shard.
+    fn previous(&self, members: &[PeerId], shard: usize) -> Option<Previous> {
+        let moved = || members.iter().filter_map(|peer| self.moved.get(peer));
+        let group = moved().next()?.group;
+        let flush = moved().map(|moved| moved.watermark.get(shard).copied().unwrap_or(0)).min()?;
+        Some(Previous { group, flush, complete: moved().all(|moved| moved.synced) })
     }
 
     pub(super) fn pack_splice(&mut self, batch: &DeltaBatch) {

@@ -61,6 +61,10 @@ impl GroupOut {
         }
     }
 
+    pub(super) fn outbound(&self) -> Outbound<'_> {
+        Outbound { key: &self.key, policy: &self.policy }
+    }
+
     /// Whether the slot of a destination without paths has to stay.
     pub(super) fn holds(&self, dest: DestId) -> bool {
         self.adj.entry(dest).state != OutState::Empty || self.dirty.contains(dest)
@@ -108,8 +112,7 @@ impl GroupOut {
         ctx: &mut ChangeContext<'_>,
         scratch: &mut Pending,
     ) {
-        let out = Outbound { key: &self.key, policy: &self.policy };
-        if scratch.slot(out, route, ctx).is_some() {
+        if scratch.slot(self.outbound(), route, ctx).is_some() {
             ctx.attrs.retain(route.attrs);
             let (attrs, source) = (route.attrs, route.source);
             self.adj.put(dest, OutEntry { attrs, flush: self.flush, source, state: OutState::Live });

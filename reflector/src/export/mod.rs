@@ -30,7 +30,7 @@ use bgp_core::types::{Family, NlriKey, V4Key, V6Key};
 
 use crate::delta::{BatchKind, DeltaBatch};
 use crate::group::{GroupId, GroupKey, ShardId};
-use crate::resync::{Ask, ShardRequest};
+use crate::resync::{Ask, Resync, ShardRequest};
 use group_out::GroupOut;
 use pending::Pending;
 use resync::SpliceState;
@@ -158,16 +158,19 @@ impl Export {
             return None;
         }
         match request.ask {
-            Ask::Resync(ask) if ask.from < group.floor => {
+            Ask::Resync(ask) => {
                 group.answered = true;
-                let kind = BatchKind::Refused { splice: ask.splice };
-                Some(self.scratch.take(group.id, group.shard, kind))
+                if self.has_forgotten(at, &ask) {
+                    let kind = BatchKind::Refused { splice: ask.splice };
+                    return Some(self.scratch.take(request.group, self.shard, kind));
+                }
+                self.chunk(at, SpliceState::new(ask), routes)
             }
-            Ask::Resync(ask) => Some(chunk(group, SpliceState::new(ask), routes, &mut self.scratch)),
             Ask::Continue(splice) => {
-                let at = group.splices.iter().position(|state| state.ask.splice == splice)?;
-                let state = group.splices.swap_remove(at);
-                Some(chunk(group, state, routes, &mut self.scratch))
+                group.answered = true;
+                let state = group.splices.iter().position(|state| state.ask.splice == splice)?;
+                let state = group.splices.swap_remove(state);
+                self.chunk(at, state, routes)
             }
             Ask::Cancel(splice) => {
                 group.splices.retain(|state| state.ask.splice != splice);
@@ -180,6 +183,34 @@ impl Export {
                 None
             }
         }
+    }
+
+    /// Whether withdrawals its members need are no longer known.
+    fn has_forgotten(&self, group: usize, ask: &Resync) -> bool {
+        let by = |id: GroupId, flush: u32| self.groups.iter().any(|g| g.id == id && flush < g.floor);
+        let here = self.groups.get(group).is_none_or(|group| ask.from < group.floor);
+        here || ask.previous.is_some_and(|previous| by(previous.group, previous.flush))
+    }
+
+    fn chunk(&mut self, at: usize, mut state: SpliceState, routes: &mut impl Routes) -> Option<DeltaBatch> {
+        let previous = state.ask.previous.map(|previous| previous.group);
+        let previous = self.groups.iter().position(|group| Some(group.id) == previous);
+        let (group, previous) = match previous {
+            Some(previous) => {
+                let [group, previous] = self.groups.get_disjoint_mut([at, previous]).ok()?;
+                (group, Some(previous))
+            }
+            None => (self.groups.get_mut(at)?, None),
+        };
+        let scratch = &mut self.scratch;
+        let batch = match group.key.family {
+            Family::IPV6_UNICAST => resync::chunk::<V6Key>(group, &mut state, previous, routes, scratch),
+            _ => resync::chunk::<V4Key>(group, &mut state, previous, routes, scratch),
+        };
+        if !matches!(batch.kind, BatchKind::Splice { last: true, .. }) {
+            group.splices.push(state);
+        }
+        Some(batch)
     }
 
     /// Figures of every group.
@@ -238,23 +269,6 @@ impl ChangeSink for Export {
         }
         hold
     }
-}
-
-fn chunk(
-    group: &mut GroupOut,
-    mut state: SpliceState,
-    routes: &mut impl Routes,
-    scratch: &mut Pending,
-) -> DeltaBatch {
-    group.answered = true;
-    let batch = match group.key.family {
-        Family::IPV6_UNICAST => resync::chunk::<V6Key>(group, &mut state, routes, scratch),
-        _ => resync::chunk::<V4Key>(group, &mut state, routes, scratch),
-    };
-    if !matches!(batch.kind, BatchKind::Splice { last: true, .. }) {
-        group.splices.push(state);
-    }
-    batch
 }
 
 /// Destinations looked at for one flush of a group that was behind.

@@ -123,6 +123,11 @@ impl Pending {
         (self.slots.len() - 1) as u32
     }
 
+    /// The attributes of a slot.
+    pub(super) fn attrs(&self, slot: u32) -> Option<&AttrSet> {
+        self.slots.get(slot as usize)?.attrs.as_ref()
+    }
+
     /// Adds a prefix under a slot from [`Pending::slot`].
     pub(super) fn announce<K: NlriKey>(&mut self, slot: u32, key: K) {
         let at = self.octets.len();
@@ -188,7 +193,8 @@ impl Pending {
         DeltaBatch { group, shard, kind, runs, nlri, routes, tombstones: false }
     }
 
-    fn clear(&mut self) {
+    /// Forgets what was collected.
+    pub(super) fn clear(&mut self) {
         self.slots.clear();
         self.items.clear();
         self.octets.clear();

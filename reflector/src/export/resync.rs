@@ -6,7 +6,7 @@ use bgp_core::types::NlriKey;
 use super::Routes;
 use super::group_out::GroupOut;
 use super::pending::{Candidate, Outbound, Pending};
-use crate::adj_out::{OutEntry, OutState};
+use crate::adj_out::OutState;
 use crate::delta::{Audience, BatchKind, DeltaBatch};
 use crate::resync::Resync;
 
@@ -30,11 +30,13 @@ impl SpliceState {
 pub(super) fn chunk<K: NlriKey>(
     group: &mut GroupOut,
     state: &mut SpliceState,
+    mut previous: Option<&mut GroupOut>,
     routes: &mut impl Routes,
     scratch: &mut Pending,
 ) -> DeltaBatch {
     let splice = state.ask.splice;
-    let end = routes.bound(group.key.table, K::FAMILY).max(group.adj.bound());
+    let before = previous.as_ref().map_or(0, |previous| previous.adj.bound());
+    let end = routes.bound(group.key.table, K::FAMILY).max(group.adj.bound()).max(before);
     let stop = end.min(state.next.saturating_add(MAX_SCAN));
     while state.next < stop && scratch.len() < MAX_ROUTES && scratch.bytes() < MAX_BYTES {
         let dest = DestId(state.next);
@@ -46,15 +48,20 @@ pub(super) fn chunk<K: NlriKey>(
             }
             group.populated = state.next;
         }
-        let entry = group.adj.entry(dest);
-        if entry.state != OutState::Empty {
-            tell::<K>(group, &state.ask, (dest, entry), routes, scratch);
+        match &mut previous {
+            Some(previous) => {
+                tell_difference::<K>((group, &mut **previous), &state.ask, dest, routes, scratch);
+            }
+            None => tell::<K>(group, &state.ask, dest, routes, scratch),
         }
     }
     let last = state.next >= end;
     if last {
         // Slots that come later are told as changes.
         group.populated = u32::MAX;
+    }
+    if let Some(previous) = previous {
+        previous.pending.clear();
     }
     let mut batch = scratch.take(group.id, group.shard, BatchKind::Splice { splice, last });
     batch.tombstones = group.adj.tombstones() > 0;
@@ -64,12 +71,13 @@ pub(super) fn chunk<K: NlriKey>(
 fn tell<K: NlriKey>(
     group: &GroupOut,
     ask: &Resync,
-    (dest, entry): (DestId, OutEntry),
+    dest: DestId,
     routes: &mut impl Routes,
     scratch: &mut Pending,
 ) {
-    let changed = entry.flush > ask.from;
+    let entry = group.adj.entry(dest);
     let live = entry.state == OutState::Live;
+    let changed = entry.state != OutState::Empty && entry.flush > ask.from;
     let needed = changed || (ask.whole && live);
     if !needed {
         return;
@@ -79,13 +87,54 @@ fn tell<K: NlriKey>(
         scratch.withdraw(Audience::All, key);
         return;
     }
-    let out = Outbound { key: &group.key, policy: &group.policy };
-    let candidate = Candidate { key, attrs: entry.attrs, source: entry.source };
-    if let Some(slot) = scratch.slot(out, candidate, &routes.context()) {
+    let route = Candidate { key, attrs: entry.attrs, source: entry.source };
+    if let Some(slot) = scratch.slot(group.outbound(), route, &routes.context()) {
         scratch.announce(slot, key);
     }
     // It may hold the route of another source from before it became the source itself.
     if changed && ask.members.binary_search(&entry.source).is_ok() {
+        scratch.withdraw(Audience::Only(entry.source), key);
+    }
+}
+
+/// As [`tell`], for members that hold what another group told them.
+fn tell_difference<K: NlriKey>(
+    (group, previous): (&GroupOut, &mut GroupOut),
+    ask: &Resync,
+    dest: DestId,
+    routes: &mut impl Routes,
+    scratch: &mut Pending,
+) {
+    let (entry, was) = (group.adj.entry(dest), previous.adj.entry(dest));
+    let live = entry.state == OutState::Live;
+    let changed = entry.state != OutState::Empty && entry.flush > ask.from;
+    let may_hold = was.state != OutState::Empty || changed;
+    if !live && !may_hold {
+        return;
+    }
+    let Some((key, _)) = routes.lookup::<K>(group.key.table, dest) else { return };
+    if !live {
+        scratch.withdraw(Audience::All, key);
+        return;
+    }
+    let route = Candidate { key, attrs: entry.attrs, source: entry.source };
+    let context = routes.context();
+    let slot = scratch.slot(group.outbound(), route, &context);
+    let held = was.state == OutState::Live
+        && (was.attrs, was.source) == (entry.attrs, entry.source)
+        && ask.previous.is_some_and(|previous| previous.complete && was.flush <= previous.flush);
+    if held {
+        let outbound = Outbound { key: &previous.key, policy: &previous.policy };
+        let before = previous.pending.slot(outbound, route, &context);
+        let before = before.and_then(|slot| previous.pending.attrs(slot));
+        if before.is_some() && before == slot.and_then(|slot| scratch.attrs(slot)) && !changed {
+            return;
+        }
+    }
+    if let Some(slot) = slot {
+        scratch.announce(slot, key);
+    }
+    if may_hold && ask.members.binary_search(&entry.source).is_ok() {
         scratch.withdraw(Audience::Only(entry.source), key);
     }
 }

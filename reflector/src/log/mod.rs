@@ -39,6 +39,8 @@ pub(crate) struct Progress {
     position: AtomicU64,
     /// Flushes it has consumed whole, by shard.
     watermark: Box<[AtomicU32]>,
+    /// Everything was consumed once.
+    synced: AtomicBool,
     /// The writer waits for members to read on.
     pub(crate) hungry: Arc<AtomicBool>,
 }
@@ -57,6 +59,14 @@ impl Progress {
         for (slot, flush) in self.watermark.iter().zip(watermark) {
             slot.store(*flush, Ordering::Release);
         }
+    }
+
+    pub(crate) fn set_synced(&self) {
+        self.synced.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_synced(&self) -> bool {
+        self.synced.load(Ordering::Acquire)
     }
 
     pub(crate) fn watermark(&self) -> impl Iterator<Item = u32> + '_ {
@@ -115,6 +125,7 @@ impl FrameLog {
             segment: AtomicU64::new(DETACHED),
             position: AtomicU64::new(self.end()),
             watermark: watermark.iter().map(|flush| AtomicU32::new(*flush)).collect(),
+            synced: AtomicBool::new(false),
             hungry: Arc::clone(&self.hungry),
         })
     }

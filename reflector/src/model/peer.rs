@@ -13,8 +13,8 @@ use crate::resync::{Member, WriteState};
 pub(crate) struct Peer {
     pub(crate) member: Member,
     /// What could not be written at once, to be sent first.
-    rest: Vec<u8>,
-    received: BytesMut,
+    pub(crate) rest: Vec<u8>,
+    pub(crate) received: BytesMut,
     pub(crate) routes: BTreeMap<V4Key, AttrSet>,
     pub(crate) end_of_rib: usize,
     pub(crate) messages: usize,

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bgp_core::policy::{Action, Match, Policy, PolicyId, PrefixMatch, PrefixTest, Rule, RuleList};
+use bgp_core::policy::{Action, Edit, Match, Policy, PolicyId, PrefixMatch, PrefixTest, Rule, RuleList};
 use bgp_core::rib::{PeerInfo, PeerKind, TableId};
 use bgp_core::types::attr::Community;
 use bgp_core::types::{
@@ -18,8 +18,10 @@ use super::table::Table;
 use crate::transform::{Source, Transform, subject};
 use crate::*;
 
-pub(crate) const GROUPS: [(PeerRole, [u16; 3]); 3] =
-    [(PeerRole::Client, [1, 2, 3]), (PeerRole::External, [4, 5, 6]), (PeerRole::NonClient, [7, 8, 9])];
+/// Three peers of each role; for each role two groups, which differ in policy.
+const ROLES: [PeerRole; 3] = [PeerRole::Client, PeerRole::External, PeerRole::NonClient];
+const GROUPS: usize = 2 * ROLES.len();
+const PEERS: std::ops::RangeInclusive<u16> = 1..=9;
 
 /// Sources beyond the members: a client and a non-client that never read.
 const SOURCES: u64 = 12;
@@ -37,6 +39,11 @@ pub(crate) struct World {
     pub(crate) encoders: Vec<Encoder>,
     keys: Vec<(GroupKey, Arc<Policy>)>,
     pub(crate) peers: BTreeMap<u16, Peer>,
+    /// Where each peer is a member.
+    at: BTreeMap<u16, usize>,
+    /// Where a peer still is one although it was moved.
+    left: BTreeMap<u16, usize>,
+    pub(crate) moves: usize,
     pub(crate) truth: BTreeMap<V4Key, (AttrSet, PeerId)>,
     sets: Vec<AttrSet>,
     infos: Vec<(PeerId, PeerInfo)>,
@@ -54,7 +61,7 @@ impl World {
             segment_bytes: 1 + dice.below(300) as usize,
         };
         let infos = infos();
-        let keys: Vec<_> = GROUPS.iter().map(|(role, _)| (key(*role), policy(*role))).collect();
+        let keys: Vec<_> = (0..GROUPS).map(|g| (key(g), policy(g))).collect();
         let mut exports: Vec<Export> = (0..shards).map(|shard| Export::new(ShardId(shard))).collect();
         for (id, (key, policy)) in keys.iter().enumerate() {
             for export in &mut exports {
@@ -68,22 +75,21 @@ impl World {
             now: epoch(),
             tables: (0..shards).map(|_| Table::new(&infos)).collect(),
             exports,
-            batches: (0..usize::from(shards) * GROUPS.len()).map(|_| VecDeque::new()).collect(),
+            batches: (0..usize::from(shards) * GROUPS).map(|_| VecDeque::new()).collect(),
             requests: VecDeque::new(),
             grants: VecDeque::new(),
             encoders: encoders.collect(),
             keys,
             peers: BTreeMap::new(),
+            at: PEERS.map(|peer| (peer, usize::from(peer - 1) / 3 * 2)).collect(),
+            left: BTreeMap::new(),
+            moves: 0,
             truth: BTreeMap::new(),
             sets: sets(),
             infos,
             lagged: 0,
         };
-        for (group, (_, members)) in GROUPS.iter().enumerate() {
-            for peer in members {
-                world.join(group, *peer);
-            }
-        }
+        PEERS.for_each(|peer| world.join(peer));
         world
     }
 
@@ -99,26 +105,64 @@ impl World {
             52..62 => self.carry(1),
             62..98 => {
                 let room = self.dice.below(500) as usize;
-                let peer = 1 + self.dice.below(9) as u16;
+                let peer = self.a_peer();
                 self.read(peer, room);
             }
             98 => {
-                let group = self.dice.below(3) as usize;
-                let peer = GROUPS[group].1[self.dice.below(3) as usize];
-                self.encoders[group].leave(PeerId(peer));
-                self.join(group, peer);
+                let peer = self.a_peer();
+                self.reset(peer);
+            }
+            _ if self.dice.below(2) == 0 => {
+                let peer = self.a_peer();
+                let request = self.peers.get_mut(&peer).unwrap().member.refresh();
+                self.encoders[self.at[&peer]].request(request, self.now);
             }
             _ => {
-                let peer = 1 + self.dice.below(9) as u16;
-                let request = self.peers.get_mut(&peer).unwrap().member.refresh();
-                self.encoders[group_of(peer)].request(request, self.now);
+                // All of a role, as after a change of its policy, or one of them.
+                let (first, last) = (self.a_peer(), self.a_peer());
+                (first..=last.min(first + 2)).for_each(|peer| self.regroup(peer));
             }
         }
     }
 
-    fn join(&mut self, group: usize, peer: u16) {
-        let member = self.encoders[group].join(PeerId(peer), self.now);
+    fn a_peer(&mut self) -> u16 {
+        1 + self.dice.below(9) as u16
+    }
+
+    fn reset(&mut self, peer: u16) {
+        for group in [Some(self.at[&peer]), self.left.remove(&peer)].into_iter().flatten() {
+            self.encoders[group].leave(PeerId(peer));
+        }
+        self.join(peer);
+    }
+
+    fn join(&mut self, peer: u16) {
+        let member = self.encoders[self.at[&peer]].join(PeerId(peer), self.now);
         self.peers.insert(peer, Peer::new(member));
+    }
+
+    /// To the other group of the peer's role; one move at a time.
+    fn regroup(&mut self, peer: u16) {
+        self.finish_move(peer);
+        if self.left.contains_key(&peer) {
+            return;
+        }
+        let (from, to) = (self.at[&peer], self.at[&peer] ^ 1);
+        let Some(Peer { member, rest, received, routes, .. }) = self.peers.remove(&peer) else { return };
+        let moved = member.depart();
+        let member = self.encoders[to].join_from(PeerId(peer), moved, self.now);
+        self.peers.insert(peer, Peer { rest, received, routes, ..Peer::new(member) });
+        self.at.insert(peer, to);
+        self.left.insert(peer, from);
+        self.moves += 1;
+    }
+
+    fn finish_move(&mut self, peer: u16) {
+        if self.peers[&peer].member.is_synced()
+            && let Some(from) = self.left.remove(&peer)
+        {
+            self.encoders[from].leave(PeerId(peer));
+        }
     }
 
     fn change_route(&mut self) {
@@ -140,21 +184,25 @@ impl World {
     fn flush(&mut self, shard: usize) {
         let shard = shard % self.tables.len();
         let (table, export) = (&mut self.tables[shard], &mut self.exports[shard]);
-        for group in 0..GROUPS.len() {
-            let room = self.batches[shard * GROUPS.len() + group].len() + 2 <= MAX_QUEUE;
+        for group in 0..GROUPS {
+            let room = self.batches[shard * GROUPS + group].len() + 2 <= MAX_QUEUE;
             export.set_open(GroupId(group as u16), room);
         }
         table.flush(export);
         let mut out = Vec::new();
         export.finish(table, &mut out);
         for batch in out {
-            self.batches[shard * GROUPS.len() + usize::from(batch.group.0)].push_back(batch);
+            self.batches[shard * GROUPS + usize::from(batch.group.0)].push_back(batch);
         }
     }
 
     fn encode(&mut self) {
-        let queue = self.dice.below(self.batches.len() as u64) as usize;
-        let group = queue % GROUPS.len();
+        let busy: Vec<usize> = (0..self.batches.len()).filter(|at| !self.batches[*at].is_empty()).collect();
+        let queue = match busy.len() as u64 {
+            0 => self.dice.below(self.batches.len() as u64) as usize,
+            n => busy[self.dice.below(n) as usize],
+        };
+        let group = queue % GROUPS;
         if self.encoders[group].wants_batches()
             && let Some(batch) = self.batches[queue].pop_front()
         {
@@ -189,10 +237,11 @@ impl World {
     fn read(&mut self, peer: u16, room: usize) -> WriteState {
         let Some(far) = self.peers.get_mut(&peer) else { return WriteState::Drained };
         let state = far.read(room);
+        let at = self.at[&peer];
         if state == WriteState::Lagging {
             let request = far.member.lagging();
             self.lagged += usize::from(!request.whole);
-            self.encoders[group_of(peer)].request(request, self.now);
+            self.encoders[at].request(request, self.now);
         }
         state
     }
@@ -205,23 +254,24 @@ impl World {
                 self.flush(shard);
             }
             for queue in 0..self.batches.len() {
-                let group = queue % GROUPS.len();
+                let group = queue % GROUPS;
                 if self.encoders[group].wants_batches() {
                     while let Some(batch) = self.batches[queue].pop_front() {
                         self.encoders[group].push(batch);
                         self.process(group);
-                        for peer in 1..=9 {
+                        for peer in PEERS {
                             self.read(peer, usize::MAX);
                         }
                     }
                 }
             }
-            (0..GROUPS.len()).for_each(|group| self.process(group));
+            (0..GROUPS).for_each(|group| self.process(group));
             self.carry(100);
-            let drained = (1..=9).filter(|peer| self.read(*peer, usize::MAX) == WriteState::Drained).count();
+            PEERS.for_each(|peer| self.finish_move(peer));
+            let drained = PEERS.filter(|peer| self.read(*peer, usize::MAX) == WriteState::Drained).count();
             let synced = self.peers.values().all(|peer| peer.member.is_synced());
-            let asked =
-                (0..3).any(|group| self.exports.iter().any(|export| export.is_behind(GroupId(group))));
+            let asked = (0..GROUPS as u16)
+                .any(|group| self.exports.iter().any(|export| export.is_behind(GroupId(group))));
             let idle = self.batches.iter().all(VecDeque::is_empty) && self.requests.is_empty() && !asked;
             let behind = self.exports.iter().flat_map(Export::figures);
             if drained == 9
@@ -237,7 +287,7 @@ impl World {
 
     /// What a peer should hold, derived the slow way: route by route, peer by peer.
     pub(crate) fn expected(&self, peer: u16) -> BTreeMap<V4Key, AttrSet> {
-        let (key, policy) = &self.keys[group_of(peer)];
+        let (key, policy) = &self.keys[self.at[&peer]];
         let mut transform = Transform::default();
         let mut expected = BTreeMap::new();
         for (prefix, (attrs, source)) in &self.truth {
@@ -268,16 +318,12 @@ fn epoch() -> Instant {
     Instant::now()
 }
 
-fn group_of(peer: u16) -> usize {
-    usize::from(peer - 1) / 3
-}
-
-fn key(role: PeerRole) -> GroupKey {
+fn key(group: usize) -> GroupKey {
     GroupKey {
         table: TableId::MAIN,
         family: Family::IPV4_UNICAST,
-        role,
-        export: PolicyId(2),
+        role: ROLES[group / 2],
+        export: PolicyId(2 + group as u16),
         next_hop: NextHopRule::Auto,
         local_next_hop: Some(NextHop::V4(Ipv4Addr::new(192, 0, 2, 1))),
         speaker: Speaker { asn: Asn(64512), router_id: RouterId(99), cluster_id: ClusterId(99) },
@@ -286,17 +332,21 @@ fn key(role: PeerRole) -> GroupKey {
     }
 }
 
-/// Clients get everything; external peers not all prefixes; non-clients not all attributes.
-fn policy(role: PeerRole) -> Arc<Policy> {
-    let hidden = match role {
-        PeerRole::External => {
-            Match::Prefix(vec![PrefixMatch { prefix: "10.0.4.0/22".parse().unwrap(), test: PrefixTest::In }])
-        }
-        PeerRole::NonClient => Match::Community(Community(7)),
-        _ => return Arc::new(Policy::accept()),
+/// The first group of clients gets everything, the others not all prefixes, or not all attributes, and two
+/// groups get them changed.
+fn policy(group: usize) -> Arc<Policy> {
+    let prefixes =
+        |net: &str| Match::Prefix(vec![PrefixMatch { prefix: net.parse().unwrap(), test: PrefixTest::In }]);
+    let (hidden, edits) = match group {
+        0 => return Arc::new(Policy::accept()),
+        1 => (prefixes("10.0.0.0/22"), Vec::new()),
+        2 => (prefixes("10.0.4.0/22"), Vec::new()),
+        3 => (Match::Community(Community(7)), vec![Edit::Med(5)]),
+        4 => (Match::Community(Community(7)), Vec::new()),
+        _ => (Match::Community(Community(9)), vec![Edit::AddCommunities(vec![Community(3)])]),
     };
     let reject = Rule { matches: vec![hidden], edits: Vec::new(), action: Action::Reject };
-    let rules = vec![reject, Rule::always(Action::Accept)];
+    let rules = vec![reject, Rule { edits, ..Rule::always(Action::Accept) }];
     Arc::new(Policy::new([Arc::new(RuleList { name: "test".into(), rules })]))
 }
 

@@ -5,7 +5,9 @@ use std::sync::{Arc, Weak};
 
 use bgp_core::types::PeerId;
 
+use super::Moved;
 use crate::delta::SpliceId;
+use crate::group::GroupId;
 use crate::log::{Content, Progress, Segment, message_len};
 use crate::sabotage::{Rule, removed};
 
@@ -36,9 +38,10 @@ pub struct Request {
     pub(crate) asked: RequestId,
 }
 
-/// Which of the requests of which of the members a peer has been.
+/// Which of the requests, of which of the members a peer has been, in which group.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct RequestId {
+    group: GroupId,
     life: u32,
     count: u32,
 }
@@ -90,8 +93,8 @@ struct Cursor {
 }
 
 impl Member {
-    pub(crate) fn new(peer: PeerId, progress: Arc<Progress>, life: u32) -> Self {
-        let asked = RequestId { life, count: 0 };
+    pub(crate) fn new(peer: PeerId, (group, life): (GroupId, u32), progress: Arc<Progress>) -> Self {
+        let asked = RequestId { group, life, count: 0 };
         Self { peer, progress, at: None, splice: None, whole: true, asked }
     }
 
@@ -119,6 +122,14 @@ impl Member {
     pub fn refresh(&mut self) -> Request {
         self.whole = true;
         self.lagging()
+    }
+
+    /// Stops reading for good: the peer is about to join another group.
+    ///
+    /// Messages written before stay written; what the new group tells makes up the difference.
+    pub fn depart(mut self) -> Moved {
+        self.lagging();
+        Moved { group: self.asked.group, watermark: self.progress.watermark().collect(), synced: !self.whole }
     }
 
     pub(crate) fn request(&self) -> Request {
@@ -264,6 +275,7 @@ impl Member {
             if *shards == 0 {
                 self.splice = None;
                 self.whole = false;
+                self.progress.set_synced();
                 done.synced = true;
             }
         }

@@ -6,9 +6,11 @@
 //! the chunks are read like any other part of the log, by the members of that splice only.
 
 mod member;
+mod moved;
 
 pub(crate) use member::shard_bit;
 pub use member::{Grant, Member, Request, WriteState, Written};
+pub use moved::Moved;
 
 use std::sync::Arc;
 
@@ -66,4 +68,17 @@ pub struct Resync {
     pub from: u32,
     /// Who reads it, in ascending order.
     pub members: Arc<[PeerId]>,
+    /// Where they come from, if they were members of another group before.
+    pub previous: Option<Previous>,
+}
+
+/// What members of a splice were told by the group they have left.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Previous {
+    /// That group.
+    pub group: GroupId,
+    /// The last of its flushes that all of them have consumed.
+    pub flush: u32,
+    /// What it had told up to there they hold, all of it.
+    pub complete: bool,
 }
