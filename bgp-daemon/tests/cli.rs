@@ -223,6 +223,34 @@ fn check_ends_2_and_a_daemon_78_with_every_fault_at_its_place() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn config_diff_tells_what_a_reload_would_change() {
+    let file = config_file(
+        "[node]\nasn = 64512\nrouter-id = \"192.0.2.1\"\n\
+         [[neighbor]]\naddress = \"192.0.2.9\"\nasn = 64512\nhold-time = 30\n\
+         [[neighbor]]\naddress = \"192.0.2.8\"\nasn = 64512\n",
+    );
+    let path = file.path().display().to_string();
+    let checked = on_file(&["check", "-o", "json"], file.path());
+    let mut running: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let served = Served::start(Fake { config: Some((path.clone(), running.clone())), ..Fake::default() });
+    let same = run(&served, &["config", "diff"]).await;
+    ends(&same, 0, "");
+    assert_eq!(text(&same.stdout), "no difference\n");
+
+    running["neighbor"][1]["hold-time"] = 90.into();
+    running["neighbor"][0]["address"] = "192.0.2.7".into();
+    running["neighbor"][0]["name"] = "192.0.2.7".into();
+    let served = Served::start(Fake { config: Some((path, running)), ..Fake::default() });
+    let differs = run(&served, &["config", "diff"]).await;
+    ends(&differs, 5, "");
+    let shown: Vec<&str> = text(&differs.stdout).lines().collect();
+    assert!(shown.contains(&"~ neighbor.192.0.2.9.hold-time: 90 -> 30"), "{shown:?}");
+    assert!(shown.contains(&"+ neighbor.192.0.2.8.asn: 64512"), "{shown:?}");
+    assert!(shown.contains(&"- neighbor.192.0.2.7.asn: 64512"), "{shown:?}");
+    assert!(!shown.iter().any(|line| line.contains("router-id")), "{shown:?}");
+}
+
 #[test]
 fn completions_and_manual_come_from_the_same_definitions() {
     let nowhere = Path::new("/nonexistent");

@@ -165,8 +165,11 @@ pub enum Read {
         /// How.
         show: Show,
     },
-    /// Show the configuration in force, every default spelled out.
+    /// Show the configuration in force; `diff` compares it with its file and ends 5 when a reload would change it.
     Config {
+        /// What to do.
+        #[arg(default_value = "show")]
+        what: ConfigArg,
         #[command(flatten)]
         /// How.
         show: Show,
@@ -182,6 +185,15 @@ pub enum FibArg {
     Diff,
     /// Compare and put right now.
     Repair,
+}
+
+/// What `config` does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum ConfigArg {
+    /// Show it, every default spelled out.
+    Show,
+    /// Show what a reload would change.
+    Diff,
 }
 
 /// Arguments of `routes`.

@@ -11,7 +11,7 @@ use crate::log::{self, LogControl};
 /// What the runtime starts from.
 #[derive(Debug)]
 pub struct Start {
-    /// Where the configuration is, to be read again on reload.
+    /// Where the configuration is, absolute, to be read again on reload.
     pub path: PathBuf,
     /// Which daemon this is.
     pub mode: Mode,
@@ -49,10 +49,12 @@ pub(super) fn start(args: &DaemonArgs, mode: Mode) -> Result<Start, Failure> {
     for warning in loaded.warnings.lines() {
         tracing::warn!("{warning}");
     }
-    Ok(Start { path: args.config.clone(), mode, host, loaded, log })
+    // Not resolved through links: a link that is turned to another file is how some deploy a new one.
+    let path = std::path::absolute(&args.config).unwrap_or_else(|_| args.config.clone());
+    Ok(Start { path, mode, host, loaded, log })
 }
 
-fn host() -> Result<Host, Failure> {
+pub(super) fn host() -> Result<Host, Failure> {
     Host::here().map_err(|error| {
         Failure::new(Exit::Failed, format!("cannot list the interfaces of this host: {error}"))
     })

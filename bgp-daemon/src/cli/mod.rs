@@ -3,6 +3,7 @@
 mod act;
 mod args;
 mod check;
+mod config_diff;
 mod output;
 mod read;
 
@@ -12,6 +13,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::admin::api::ErrorCode;
 use crate::admin::client::{Client, ClientError};
+use crate::admin::socket::SocketError;
 use crate::config::model::Mode;
 use crate::config::reference;
 pub use args::{Cli, Command};
@@ -42,15 +44,14 @@ fn dispatch(cli: Cli, daemon: impl FnOnce(Start) -> Result<(), Failure>) -> Resu
             output::write(&script)
         }
         Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(Failure::io)?;
+            let page = manual().map_err(|error| Failure::io(&error))?;
             output::write(&page)
         }
         Command::Reference => output::write(reference::page().as_bytes()),
         Command::Remote(remote) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let client = Client::new(&cli.socket);
-            runtime.map_err(Failure::io)?.block_on(async {
+            runtime.map_err(|error| Failure::io(&error))?.block_on(async {
                 match remote {
                     args::Remote::Read(reader) => read::run(&client, &reader).await,
                     args::Remote::Act(action) => act::run(&client, &action).await,
@@ -58,6 +59,29 @@ fn dispatch(cli: Cli, daemon: impl FnOnce(Start) -> Result<(), Failure>) -> Resu
             })
         }
     }
+}
+
+/// One page for everything: the program, then each command as a section of its own.
+fn manual() -> std::io::Result<Vec<u8>> {
+    let mut root = Cli::command();
+    // Only a built command knows its full name and the arguments it inherits.
+    root.build();
+    let mut page = Vec::new();
+    clap_mangen::Man::new(root.clone()).render(&mut page)?;
+    for command in
+        root.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help")
+    {
+        let name = command.get_name().to_uppercase();
+        let man = clap_mangen::Man::new(command.clone());
+        let mut part = Vec::new();
+        man.render_synopsis_section(&mut part)?;
+        man.render_description_section(&mut part)?;
+        man.render_options_section(&mut part)?;
+        let part = String::from_utf8_lossy(&part).replace("\n.SH ", "\n.SS ");
+        let part = part.strip_prefix(".SH ").map_or_else(|| part.clone(), |rest| format!(".SS {rest}"));
+        page.extend_from_slice(format!(".SH \"PEREGRINE {name}\"\n{part}").as_bytes());
+    }
+    Ok(page)
 }
 
 /// Exit codes of the contract.
@@ -114,7 +138,7 @@ impl Failure {
         self
     }
 
-    fn io(error: std::io::Error) -> Self {
+    fn io(error: &std::io::Error) -> Self {
         Self::new(Exit::Failed, error)
     }
 }
@@ -122,6 +146,12 @@ impl Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+impl From<SocketError> for Failure {
+    fn from(error: SocketError) -> Self {
+        Self::new(Exit::Failed, &error).hint(error.hint())
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::args::{FibArg, Format, Read, RoutesArgs, Show};
-use super::{Exit, Failure, output};
+use super::args::{ConfigArg, FibArg, Format, Read, RoutesArgs, Show};
+use super::{Exit, Failure, config_diff, output};
 use crate::admin::api::{
     ConfigReport, Done, Explanation, FibReport, Groups, Peer, Peers, Route, SCHEMA, Status,
 };
@@ -55,7 +55,8 @@ async fn once(client: &Client, command: &Read, format: Format) -> Result<(Exit, 
             let items = body.groups.clone();
             done(output::answer(format, body, &items, |body, wide| show::groups(&body.groups, wide))?)
         }
-        Read::Config { .. } => {
+        Read::Config { what: ConfigArg::Diff, .. } => config_diff::run(client, format).await,
+        Read::Config { what: ConfigArg::Show, .. } => {
             let body: ConfigReport = client.get("/v1/config").await?;
             let items = [body.clone()];
             let text = |body: &ConfigReport, _| toml::to_string(&body.config).unwrap_or_default();
@@ -153,7 +154,7 @@ fn shown(command: &Read) -> Show {
         | Read::Explain { show, .. }
         | Read::Fib { show, .. }
         | Read::Groups { show }
-        | Read::Config { show } => *show,
+        | Read::Config { show, .. } => *show,
         Read::Routes(args) => args.show,
     }
 }

@@ -63,10 +63,10 @@ pub fn parse(
 ) -> Result<Loaded, Report> {
     let mut sink = Sink::default();
     let config = read(&source.text, &Context { mode, host, read_secret }, &mut sink);
-    let report = Report::new(source, sink.diagnostics);
     match config {
-        Some(config) => Ok(Loaded { config, warnings: report }),
-        None => Err(report),
+        Some(config) => Ok(Loaded { config, warnings: Report::new(source, sink.diagnostics) }),
+        // Warnings can wait until there is something that could be run.
+        None => Err(Report::new(source, sink.into_errors())),
     }
 }
 

@@ -134,6 +134,11 @@ impl Sink {
         self.diagnostics.iter().any(|d| d.severity == Severity::Error)
     }
 
+    /// The errors alone.
+    pub(crate) fn into_errors(self) -> Vec<Diagnostic> {
+        self.diagnostics.into_iter().filter(|d| d.severity == Severity::Error).collect()
+    }
+
     fn push(&mut self, severity: Severity, span: Option<Span>, message: String) -> Added<'_> {
         self.diagnostics.push(Diagnostic { severity, span, message, hints: Vec::new() });
         Added { sink: self }

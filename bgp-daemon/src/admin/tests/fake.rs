@@ -26,6 +26,8 @@ pub(crate) struct Fake {
     pub(crate) fail_after: Option<usize>,
     /// Pages handed out so far.
     pub(crate) pages: Arc<Mutex<usize>>,
+    /// File and content of the configuration in force.
+    pub(crate) config: Option<(String, serde_json::Value)>,
     /// Whether the kernel differs.
     pub(crate) differs: bool,
 }
@@ -295,7 +297,9 @@ impl Backend for Fake {
     }
 
     async fn config(&self) -> Result<ConfigReport, ApiError> {
-        Ok(ConfigReport { status: status().config, config: serde_json::json!({ "node": { "asn": 64512 } }) })
+        let default = || ("/etc/peregrine.toml".to_owned(), serde_json::json!({ "node": { "asn": 64512 } }));
+        let (path, config) = self.config.clone().unwrap_or_else(default);
+        Ok(ConfigReport { status: ConfigStatus { path, ..status().config }, config })
     }
 
     async fn act(&self, action: Action) -> Result<Done, ApiError> {
