@@ -24,9 +24,9 @@ test: test-deps  ## every test, against the other daemons too
 	$(CARGO) build --profile $(TEST_PROFILE) --workspace --bins
 	$(CARGO) test --profile $(TEST_PROFILE) --workspace
 
-bench:           ## speed and memory against the rivals on this machine (QUICK=1: under a minute)
+bench:           ## speed and memory against the rivals on this machine (QUICK=1: under a minute; WRITE=1: into the book)
 	$(CARGO) build --release --workspace --bins
-	$(CARGO) run --release -p integration --bin bench -- $(if $(QUICK),--quick)
+	$(CARGO) run --release -p integration --bin bench -- $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
 lint:            ## formatting, clippy, crate rules
 	$(CARGO) fmt --all --check

@@ -1,0 +1,223 @@
+//! One run of one scenario with one target: the daemon, the player, the measuring.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::attrs::AttrBook;
+use super::daemon::{Daemon, Usage};
+use super::ledger::Ledger;
+use super::player::{Failure, Patience, Player};
+use super::scenario::Sizes;
+use super::targets::{ENDPOINT, Kind, Setup, Target};
+
+/// What one stage cost.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Measure {
+    /// Seconds from the first octet sent to the last receiver exact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall: Option<f64>,
+    /// Processor seconds of the daemon, all its threads and processes.
+    pub cpu: f64,
+    /// The most memory resident since the start, MiB.
+    pub peak: f64,
+    /// Memory resident at the end, MiB; a second later where [`Run::settle`] was called.
+    pub resident: f64,
+    /// What only this stage has.
+    #[serde(flatten)]
+    pub extra: BTreeMap<&'static str, f64>,
+}
+
+/// How a stage ended.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Exact.
+    Done(Measure),
+    /// Not done in the time given.
+    TooSlow {
+        /// That time, seconds.
+        limit: f64,
+        /// What was missing.
+        why: String,
+    },
+    /// Wrong, or broken off.
+    Failed {
+        /// Why.
+        why: String,
+    },
+    /// The target has no such thing.
+    NotApplicable {
+        /// Why.
+        why: String,
+    },
+}
+
+/// A run being made.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// Who is measured.
+    pub target: &'a Target,
+    /// How large it all is.
+    pub sizes: &'a Sizes,
+    /// A directory of its own.
+    pub dir: &'a Path,
+    /// How long a stage may take.
+    pub patience: Patience,
+    /// Whether one UPDATE is thrown away at a receiver, to see the run fail.
+    pub drop_one: bool,
+    /// The stages so far.
+    pub stages: Vec<(&'static str, Outcome)>,
+}
+
+/// A daemon and its peers.
+#[derive(Debug)]
+pub struct Live {
+    /// The process under test.
+    pub daemon: Daemon,
+    /// Everybody it talks to.
+    pub player: Player,
+}
+
+impl Run<'_> {
+    /// Which target this is.
+    pub fn kind(&self) -> Kind {
+        self.target.kind
+    }
+
+    /// Starts the daemon and connects the peers numbered below `first`; the others wait.
+    ///
+    /// # Errors
+    /// What prevents the daemon from starting, or the sessions from coming up.
+    pub fn begin(
+        &self,
+        setup: &Setup,
+        mut ledger: Ledger,
+        book: AttrBook,
+        first: usize,
+    ) -> Result<Live, Failure> {
+        let mut daemon = self.target.start(setup, self.dir)?;
+        for number in first..setup.peers.len() {
+            ledger.count_receiver(number, false);
+        }
+        let mut player = Player::new(ENDPOINT, &setup.peers, ledger, book)?;
+        for number in first..setup.peers.len() {
+            player.ledger.count_receiver(number, false);
+        }
+        player.connect(0..first);
+        // Coming up is not measured, and some take their time with thousands of neighbours.
+        let patience = Patience { limit: Duration::from_secs(60), quiet: Duration::from_secs(30) };
+        // While coming up, a session may be refused and dialed again.
+        player.tolerate_losses(true);
+        let up = player.run_until(patience, |player| player.established() == first || !daemon.is_alive());
+        player.tolerate_losses(false);
+        if !daemon.is_alive() || up.is_err() {
+            let why =
+                format!("{} of {first} sessions came up: {}", player.established(), daemon.last_words());
+            return Err(Failure::Io { what: "starting".to_owned(), source: std::io::Error::other(why) });
+        }
+        // What comes with new sessions, End-of-RIB and first keepalives, is not the measured work.
+        player.run_for(Duration::from_millis(200))?;
+        Ok(Live { daemon, player })
+    }
+
+    /// Measures `act`, which returns when everybody holds what they must.
+    ///
+    /// # Errors
+    /// What `act` ends with; it is noted as the outcome of the stage.
+    pub fn measure(
+        &mut self,
+        live: &mut Live,
+        stage: &'static str,
+        act: impl FnOnce(&mut Live, Patience) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        if std::mem::take(&mut self.drop_one) {
+            live.player.drop_one_update();
+        }
+        live.player.ledger.recount();
+        let before = live.daemon.usage();
+        let started = Instant::now();
+        let outcome = act(live, self.patience);
+        let wall = started.elapsed();
+        let after = live.daemon.usage();
+        match outcome {
+            Ok(()) => {
+                let wall = Some(wall.as_secs_f64());
+                self.stages.push((stage, Outcome::Done(Measure { wall, ..Measure::between(before, after) })));
+                Ok(())
+            }
+            Err(failure) => {
+                let died =
+                    (!live.daemon.is_alive()).then(|| format!("\nit died: {}", live.daemon.last_words()));
+                self.stages.push((stage, Outcome::of(&failure, died.as_deref().unwrap_or_default())));
+                Err(failure)
+            }
+        }
+    }
+
+    /// Waits a second and notes the memory resident then as that of the last stage.
+    ///
+    /// # Errors
+    /// A session lost meanwhile.
+    pub fn settle(&mut self, live: &mut Live) -> Result<(), Failure> {
+        live.player.run_for(Duration::from_secs(1))?;
+        let usage = live.daemon.usage();
+        if let Some((_, Outcome::Done(measure))) = self.stages.last_mut() {
+            measure.resident = mebibytes(usage.rss);
+        }
+        Ok(())
+    }
+
+    /// Adds a figure to the last stage.
+    pub fn note(&mut self, name: &'static str, value: f64) {
+        if let Some((_, Outcome::Done(measure))) = self.stages.last_mut() {
+            measure.extra.insert(name, value);
+        }
+    }
+
+    /// The last stage took a time given to it, which says nothing.
+    pub fn untimed(&mut self) {
+        if let Some((_, Outcome::Done(measure))) = self.stages.last_mut() {
+            measure.wall = None;
+        }
+    }
+
+    /// Plays until everybody holds exactly what they must.
+    ///
+    /// # Errors
+    /// See [`Player::run_until`].
+    pub fn until_exact(live: &mut Live, patience: Patience) -> Result<(), Failure> {
+        live.player.run_until(patience, |player| player.ledger.is_exact()).map(|_| ())
+    }
+}
+
+impl Measure {
+    fn between(before: Usage, after: Usage) -> Self {
+        Self {
+            wall: None,
+            cpu: after.cpu.saturating_sub(before.cpu).as_secs_f64(),
+            peak: mebibytes(after.peak),
+            resident: mebibytes(after.rss),
+            extra: BTreeMap::new(),
+        }
+    }
+}
+
+impl Outcome {
+    /// What a failure means for the table; `more` is added to its text.
+    pub fn of(failure: &Failure, more: &str) -> Self {
+        let why = format!("{failure}{more}");
+        match failure {
+            Failure::TooSlow { limit, .. } => Self::TooSlow { limit: limit.as_secs_f64(), why },
+            Failure::NotApplicable(_) => Self::NotApplicable { why },
+            _ => Self::Failed { why },
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "memory in KiB is far below 2^53")]
+fn mebibytes(kib: u64) -> f64 {
+    kib as f64 / 1024.0
+}

@@ -1,0 +1,63 @@
+//! This project: a reflector for clients, an agent without kernel programming otherwise.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+
+use super::{ADDRESS, ASN, PORT, Setup, TAG};
+use crate::bench::daemon::Daemon;
+
+/// The binary built beside this one, or the one `PEREGRINE` names.
+pub(super) fn program() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("PEREGRINE") {
+        return Some(PathBuf::from(path)).filter(|path| path.exists());
+    }
+    let path = std::env::current_exe().ok()?.with_file_name("peregrine");
+    path.exists().then_some(path)
+}
+
+pub(super) fn command(program: &Path, setup: &Setup, dir: &Path) -> io::Result<Command> {
+    std::fs::write(dir.join("peregrine.toml"), configuration(setup, dir))?;
+    let reflects = setup.peers.iter().any(|peer| peer.asn == ASN);
+    let mut command = Command::new(program);
+    command.arg(if reflects { "reflector" } else { "agent" }).arg("--config").arg(dir.join("peregrine.toml"));
+    Ok(command)
+}
+
+pub(super) fn reload(daemon: &Daemon, setup: &Setup, dir: &Path) -> io::Result<()> {
+    std::fs::write(dir.join("peregrine.toml"), configuration(setup, dir))?;
+    daemon.signal(Signal::SIGHUP)
+}
+
+fn configuration(setup: &Setup, dir: &Path) -> String {
+    let mut out = format!(
+        "[node]\nname = \"bench\"\nasn = {ASN}\nrouter-id = \"{ADDRESS}\"\nlisten = [\"{ADDRESS}:{PORT}\"]\n\n\
+         [api]\nsocket = \"{}\"\n\n[fib]\nprogram = false\n\n[log]\nlevel = \"warn\"\n",
+        dir.join("peregrine.sock").display()
+    );
+    let (high, low) = TAG;
+    let edit = if setup.tagged {
+        format!("set = {{ add-communities = [\"{high}:{low}\"] }}, ")
+    } else {
+        String::new()
+    };
+    // Writing to a string cannot fail.
+    let _ = write!(out, "\n[[policy]]\nname = \"out\"\nrules = [{{ {edit}action = \"accept\" }}]\n");
+    for (number, peer) in setup.peers.iter().enumerate() {
+        let _ = write!(
+            out,
+            "\n[[neighbor]]\nname = \"p{number}\"\naddress = \"{}\"\nasn = {}\nfamilies = [\"ipv4-unicast\"]\n\
+             passive = true\nimport = [\"accept\"]\nexport = [\"out\"]\n",
+            peer.addr, peer.asn
+        );
+        if peer.asn == ASN {
+            out.push_str("route-reflector-client = true\nnext-hop = \"keep\"\n");
+        } else {
+            out.push_str("next-hop = \"self\"\n");
+        }
+    }
+    out
+}

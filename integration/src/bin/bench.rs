@@ -1,0 +1,5 @@
+//! `make bench`: see [`integration::bench`].
+
+fn main() -> std::process::ExitCode {
+    integration::bench::cli::main()
+}
