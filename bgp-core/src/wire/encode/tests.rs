@@ -198,6 +198,9 @@ fn rfc6793_4_2_2_two_octet_peers_get_as_trans_and_the_true_numbers_beside() {
     let mut out = BytesMut::new();
     encode_announce(&mut out, &format, &base().build(), V4, &[8, 10]).unwrap();
     assert_eq!(out.len(), 23 + 4 + 7 + 7 + 2);
+    let mut out = BytesMut::new();
+    encode_announce(&mut out, &format, &base().aggregator(Asn(7), router).build(), V4, &[8, 10]).unwrap();
+    assert_eq!(out.len(), 23 + 4 + 7 + 7 + 9 + 2);
 }
 
 fn segments() -> impl Strategy<Value = Vec<u8>> {

@@ -69,7 +69,7 @@ impl<'a, 'b> Attributes<'a, 'b> {
         while !rest.is_empty() {
             let Some(attr) = next(&mut rest) else { return self.cut_short(rest) };
             let repeated = !self.first_of(attr.code);
-            self.only_unreach &= attr.code == AttrCode::MP_UNREACH_NLRI && !repeated;
+            self.only_unreach &= attr.code == AttrCode::MP_UNREACH_NLRI;
             let mp = matches!(attr.code, AttrCode::MP_REACH_NLRI | AttrCode::MP_UNREACH_NLRI);
             match repeated {
                 true if mp => return Err(attr.error(self.body, 1, "MP attribute repeated")),

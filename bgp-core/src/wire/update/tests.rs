@@ -445,6 +445,9 @@ fn rfc4724_2_end_of_rib_has_one_exact_shape() {
     }
     let v6_only = UpdateContext { families: PerFamily { ipv4: false, ipv6: true }, ..ctx() };
     assert_eq!(decode_with(&v6_only, &body(&[], &[], &[])).unwrap().end_of_rib, None);
+    // Routes of a family that is skipped are something beside the marker, too.
+    let beside = decode_with(&v6_only, &body(&[], &marker(0x80), NET)).unwrap();
+    assert_eq!((beside.end_of_rib, beside.faults.len()), (None, 0));
 }
 
 #[test]
