@@ -27,6 +27,8 @@ use crate::runtime::socket::{self, Link};
 const READ_BUFFER: usize = 64 << 10;
 /// Routes that make a batch full; one read may go beyond.
 const FULL_BATCH: usize = 512;
+/// Reads before a batch leaves even if it is not full: a peer may send much that is no route.
+const READS: usize = 16;
 /// Octets of routes written before other tasks of the worker get their turn.
 const WRITE_BUDGET: usize = 256 << 10;
 
@@ -281,7 +283,9 @@ impl<I: Ingest, E: Egress> Task<I, E> {
         let now = Instant::now();
         BUFFER.with_borrow_mut(|buffer| {
             let mut at = 0;
+            let mut reads = 0;
             while self.routes < FULL_BATCH
+                && reads < READS
                 && let Some(conn) = self.conns.get_mut(at)
             {
                 let id = conn.id;
@@ -289,6 +293,7 @@ impl<I: Ingest, E: Egress> Task<I, E> {
                     at += 1;
                     continue;
                 }
+                reads += 1;
                 match conn.read(buffer) {
                     Read::Octets(len) => {
                         let octets = buffer.get(..len).unwrap_or(&[]);

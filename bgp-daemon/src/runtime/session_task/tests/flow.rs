@@ -43,6 +43,31 @@ async fn two_tasks_that_dial_each_other_establish_one_session() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_run_over_ipv6() {
+    let here = IpAddr::from(std::net::Ipv6Addr::LOCALHOST);
+    for reach in [Reach::Connected, Reach::TtlSecurity(1), Reach::Multihop(64)] {
+        established(plans_at([here, here]).map(|plan| Plan { reach, ..plan })).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rfc5082_only_near_peers_are_heard() {
+    established(plans().map(|plan| Plan { reach: Reach::TtlSecurity(1), ..plan })).await;
+
+    let [a, b] = plans();
+    let b = Plan { reach: Reach::TtlSecurity(1), ..b };
+    let routers = [a.run(), b.run()];
+    for router in &routers {
+        router.tell(Input::Start).await;
+    }
+    // The other side sends with TTL 1, as if from far away.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let received = routers[1].report().await.stats.received;
+    assert_eq!((received.opens, received.total()), (0, 0));
+    assert!(routers[0].report().await.state < State::Established);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn routes_arrive_in_order_and_many_to_a_batch() {
     let [a, mut b] = established(plans()).await;
     let (count, per_update) = (300_000, 50);

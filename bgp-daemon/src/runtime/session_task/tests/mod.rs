@@ -170,14 +170,19 @@ pub(super) struct Plan {
     pub(super) listener: tokio::net::TcpListener,
     pub(super) peer: SocketAddr,
     pub(super) key: Option<Password>,
+    pub(super) reach: Reach,
     pub(super) room: usize,
     pub(super) panics_on_update: bool,
 }
 
 /// Two listening sockets that do not know of each other yet.
 pub(super) fn plans() -> [Plan; 2] {
+    plans_at([address(), address()])
+}
+
+pub(super) fn plans_at(addresses: [IpAddr; 2]) -> [Plan; 2] {
     let open = |addr: IpAddr| listener::open(&[SocketAddr::new(addr, 0)]).unwrap().remove(0);
-    let sockets = [open(address()), open(address())];
+    let sockets = addresses.map(open);
     let ends = [sockets[0].local_addr().unwrap(), sockets[1].local_addr().unwrap()];
     let [a, b] = sockets;
     let plan = |id, listener, peer| Plan {
@@ -185,6 +190,7 @@ pub(super) fn plans() -> [Plan; 2] {
         listener,
         peer,
         key: None,
+        reach: Reach::Connected,
         room: 1_000_000,
         panics_on_update: false,
     };
@@ -205,7 +211,7 @@ impl Plan {
             link: Link {
                 remote: self.peer,
                 local: Some(addr.ip()),
-                reach: Reach::Connected,
+                reach: self.reach,
                 key: self.key.clone(),
             },
             ingest: FakeIngest {
@@ -217,7 +223,7 @@ impl Plan {
             egress: FakeEgress { frames: Arc::clone(&frames), refreshed },
         };
         let handle = spawn(setup);
-        let known = Known { commands: handle.commands.clone(), reach: Reach::Connected, key: self.key };
+        let known = Known { commands: handle.commands.clone(), reach: self.reach, key: self.key };
         let peers = Directory::from([(PeerKey::of(self.peer), known)]);
         let (directory, watched) = watch::channel(Arc::new(peers));
         listener::spawn(self.listener, watched);
