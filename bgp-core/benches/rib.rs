@@ -39,6 +39,17 @@ fn main() {
     if wanted("down") {
         down();
     }
+    // For a profiler: nothing but the first load of a table.
+    if only.as_deref() == Some("load") {
+        let tables = [table(1, 0)];
+        for _ in 0..5 {
+            let mut shard = shard(1);
+            let mut sink = Count::default();
+            let took = feed(&mut shard, &tables, &mut sink);
+            report("insert, 1 peers", 1, took, &shard, &mut sink);
+            std::mem::forget(shard);
+        }
+    }
 }
 
 /// Load, replace, repeat and withdraw tables of `peers` peers that all announce the same prefixes.

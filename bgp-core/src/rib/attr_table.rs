@@ -6,6 +6,7 @@ use std::hint::black_box;
 use hashbrown::HashTable;
 
 use super::decision::DecisionKey;
+use super::facts::Facts;
 use super::next_hop::{NextHopId, NextHopTable};
 use super::slab::{Link, Slab};
 use crate::types::{AttrSet, NextHop};
@@ -86,14 +87,22 @@ impl AttrTable {
     /// Costs one hash of the octets and, for a set not seen before, a walk over its attributes.
     pub fn intern(&mut self, set: &AttrSet) -> AttrId {
         let hash = self.hasher.hash_one(set.octets()) as u32;
+        self.find(set, hash).unwrap_or_else(|| self.insert(set, hash, &Facts::of(set)))
+    }
+
+    /// As [`AttrTable::intern`], for who has read the set already.
+    pub(crate) fn intern_known(&mut self, set: &AttrSet, facts: &Facts<'_>) -> AttrId {
+        let hash = self.hasher.hash_one(set.octets()) as u32;
+        self.find(set, hash).unwrap_or_else(|| self.insert(set, hash, facts))
+    }
+
+    fn find(&mut self, set: &AttrSet, hash: u32) -> Option<AttrId> {
         let same = |id: &u32| {
             self.entries.get(*id).is_some_and(|e| e.hash == hash && e.set.as_ref().is_some_and(|s| s == set))
         };
-        if let Some(&id) = self.index.find(spread(hash), same) {
-            self.retain(AttrId(id));
-            return AttrId(id);
-        }
-        self.insert(set, hash)
+        let id = AttrId(*self.index.find(spread(hash), same)?);
+        self.retain(id);
+        Some(id)
     }
 
     /// The slot where an equal set probably is, without a look at it.
@@ -112,21 +121,21 @@ impl AttrTable {
         );
     }
 
-    fn insert(&mut self, set: &AttrSet, hash: u32) -> AttrId {
-        let next_hop = match set.next_hop() {
+    fn insert(&mut self, set: &AttrSet, hash: u32, facts: &Facts<'_>) -> AttrId {
+        let next_hop = match facts.next_hop {
             None => NextHopId::NONE,
             Some(NextHop::V6(addr)) if addr.is_unicast_link_local() => NextHopId::ON_LINK,
             Some(next_hop) => self.next_hops.intern(next_hop.addr()),
         };
         let entry = Entry {
-            key: DecisionKey::of(set),
-            neighbor_as: set.as_path().first().map_or(0, |asn| asn.0),
-            med: set.med().unwrap_or(0),
+            key: DecisionKey::from_facts(facts),
+            neighbor_as: facts.as_path.first().map_or(0, |asn| asn.0),
+            med: facts.med,
             next_hop,
             count: 1,
             hash,
-            cluster_len: u16::try_from(set.cluster_list().len()).unwrap_or(u16::MAX),
-            reflected: set.originator_id().is_some(),
+            cluster_len: u16::try_from(facts.clusters().len()).unwrap_or(u16::MAX),
+            reflected: facts.originator.is_some(),
             set: Some(set.clone()),
         };
         // Four billion sets do not fit in memory before they run out of numbers.

@@ -1,5 +1,6 @@
 //! The decision process (RFC 4271 §9.1, RFC 4456 §9) as an ordered comparison that says why.
 
+use super::facts::Facts;
 use crate::types::AttrSet;
 
 /// Choices the operator has.
@@ -36,9 +37,13 @@ impl DecisionKey {
 
     /// The key of a learned path with these attributes.
     pub fn of(set: &AttrSet) -> Self {
-        let local_pref = u64::from(set.local_pref().unwrap_or(Self::DEFAULT_LOCAL_PREF));
-        let hops = Self::MAX_HOPS - (set.as_path().hops() as u64).min(Self::MAX_HOPS);
-        let origin = 2 - set.origin() as u64;
+        Self::from_facts(&Facts::of(set))
+    }
+
+    pub(crate) fn from_facts(facts: &Facts<'_>) -> Self {
+        let local_pref = u64::from(facts.local_pref.unwrap_or(Self::DEFAULT_LOCAL_PREF));
+        let hops = Self::MAX_HOPS - (facts.as_path.hops() as u64).min(Self::MAX_HOPS);
+        let origin = 2 - facts.origin as u64;
         Self(Self::PREFERENCE | local_pref << Self::LOCAL_PREF | hops << Self::HOPS | origin << Self::ORIGIN)
     }
 

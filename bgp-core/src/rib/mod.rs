@@ -6,6 +6,7 @@
 
 mod attr_table;
 mod decision;
+mod facts;
 mod index;
 mod next_hop;
 mod path;

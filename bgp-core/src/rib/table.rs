@@ -1,6 +1,8 @@
 //! Destinations of one family with their paths, and which of them must be decided again.
 
-use super::index::{Index, Place};
+use std::hash::BuildHasher;
+
+use super::index::Index;
 use super::path::{Dest, DestFlags, Path};
 use super::peer::{Age, Life};
 use super::slab::Slab;
@@ -113,15 +115,13 @@ impl<K: NlriKey> Table<K> {
     #[inline]
     pub(crate) fn upsert(&mut self, key: K, path: &Path, age: Age) -> Stored {
         let hash = self.index.hash(&key);
-        let dests = &self.dests;
-        let slot = match self.index.find_or_add(hash, |slot| Some(dests.get(slot)?.key), key) {
-            Place::Found(slot) => slot,
-            Place::Vacant(vacant) => {
-                let Some(slot) = self.dests.alloc(&Dest::new(key)) else { return Stored::Refused };
-                vacant.insert(slot);
-                slot
-            }
-            Place::Missing => return Stored::Refused,
+        let same = |slot| self.dests.get(slot).is_some_and(|dest| dest.key == key);
+        let slot = match self.index.find(hash, same) {
+            Some(slot) => slot,
+            None => match self.add(key, hash) {
+                Some(slot) => slot,
+                None => return Stored::Refused,
+            },
         };
         let Some(dest) = self.dests.get_mut(slot) else { return Stored::Refused };
         let mut of_peer = 0;
@@ -151,6 +151,16 @@ impl<K: NlriKey> Table<K> {
         }
         self.dirty.mark(slot, dest, &self.spans);
         if self.spans.push(dest, path) { Stored::New(DestId(slot)) } else { Stored::Refused }
+    }
+
+    fn add(&mut self, key: K, hash: u64) -> Option<u32> {
+        let slot = self.dests.alloc(&Dest::new(key))?;
+        let (dests, hasher) = (&self.dests, self.index.hasher());
+        if self.index.insert(hash, slot, |slot| hash_of(dests, &hasher, slot)) {
+            return Some(slot);
+        }
+        self.dests.free(slot);
+        None
     }
 
     /// Removes the path of `peer` with `path_id`.
@@ -192,8 +202,8 @@ impl<K: NlriKey> Table<K> {
             return;
         }
         let hash = self.index.hash(&dest.key);
-        let dests = &self.dests;
-        self.index.remove(hash, id.0, |slot| Some(dests.get(slot)?.key));
+        let (dests, hasher) = (&self.dests, self.index.hasher());
+        self.index.remove(hash, id.0, |slot| hash_of(dests, &hasher, slot));
         self.dests.free(id.0);
     }
 
@@ -231,6 +241,11 @@ impl Dirty {
     pub(crate) fn bytes(&self) -> usize {
         self.ids.capacity() * size_of::<u32>() + self.before.capacity() * size_of::<Chosen>()
     }
+}
+
+#[inline]
+fn hash_of<K: NlriKey>(dests: &Slab<Dest<K>>, hasher: &impl BuildHasher, slot: u32) -> u64 {
+    dests.get(slot).map_or(0, |dest| hasher.hash_one(dest.key))
 }
 
 fn is(path: &Path, peer: PeerId, path_id: PathId) -> bool {

@@ -4,6 +4,7 @@ use hashbrown::HashMap;
 
 use super::import::{Import, Imported};
 use super::{Core, Shard, check};
+use crate::rib::facts::Facts;
 use crate::rib::path::{Path, Refusal};
 use crate::rib::peer::Life;
 use crate::rib::table::Table;
@@ -132,7 +133,7 @@ impl Core {
             return rejected;
         };
         let Some(policy) = self.policy_of(info) else { return rejected };
-        let refusal = check::refusal(&self.config, info, &set);
+        let refusal = check::refusal(&self.config, info, &Facts::of(&set));
         let imported = if refusal == Refusal::None {
             let import = Import { policy: &policy, info, set: &set, attrs_in: path.attrs_in };
             import.run(&mut self.attrs, key)

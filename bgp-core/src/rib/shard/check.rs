@@ -4,29 +4,33 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{PeerInfo, PeerKind, ShardConfig, is_local};
+use crate::rib::facts::Facts;
 use crate::rib::path::Refusal;
 use crate::types::{AttrBuilder, AttrCode, AttrSet, NextHop};
 
 /// What is wrong with the attributes as `peer` sent them, if anything.
-pub(super) fn refusal(config: &ShardConfig, peer: &PeerInfo, set: &AttrSet) -> Refusal {
+pub(super) fn refusal(config: &ShardConfig, peer: &PeerInfo, facts: &Facts<'_>) -> Refusal {
     if is_local(peer.kind) {
         return Refusal::None;
     }
-    let path = set.as_path();
+    let path = facts.as_path;
     if peer.kind == PeerKind::External && peer.enforce_first_as && path.first() != Some(peer.asn) {
         return Refusal::FirstAs;
     }
-    let own = path.count(config.asn).max(path.count(peer.local_asn));
+    let mut own = path.count(config.asn);
+    if peer.local_asn != config.asn {
+        own = own.max(path.count(peer.local_asn));
+    }
     if own > usize::from(peer.allow_own_asn) {
         return Refusal::AsLoop;
     }
-    if set.originator_id() == Some(config.router_id) {
+    if facts.originator == Some(config.router_id) {
         return Refusal::OriginatorLoop;
     }
-    if set.cluster_list().any(|id| id == config.cluster_id) {
+    if facts.clusters().any(|id| id == config.cluster_id) {
         return Refusal::ClusterLoop;
     }
-    let usable = match set.next_hop() {
+    let usable = match facts.next_hop {
         None => false,
         Some(NextHop::V4(addr)) => usable_v4(addr),
         Some(NextHop::V6(addr)) if addr.is_unicast_link_local() => peer.scope != 0,
@@ -37,10 +41,10 @@ pub(super) fn refusal(config: &ShardConfig, peer: &PeerInfo, set: &AttrSet) -> R
 
 /// The set without what has no meaning from an external peer (RFC 4271 §5.1.5, RFC 7606 §7.9, §7.10);
 /// `None` where there is nothing to remove, as should be: decoders drop it.
-pub(super) fn cleaned(peer: &PeerInfo, set: &AttrSet) -> Option<AttrSet> {
+pub(super) fn cleaned(peer: &PeerInfo, set: &AttrSet, facts: &Facts<'_>) -> Option<AttrSet> {
     let internal_only =
         |code| matches!(code, AttrCode::LOCAL_PREF | AttrCode::ORIGINATOR_ID | AttrCode::CLUSTER_LIST);
-    if peer.kind != PeerKind::External || !set.iter().any(|attr| internal_only(attr.code)) {
+    if peer.kind != PeerKind::External || !facts.has_internal_only() {
         return None;
     }
     Some(AttrBuilder::edit(set).retain(|code, _| !internal_only(code)).build())

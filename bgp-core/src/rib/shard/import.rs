@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::ahead::Pieces;
 use super::{Core, check};
 use crate::policy::{Policy, RouteSource, Subject, Verdict};
+use crate::rib::facts::Facts;
 use crate::rib::path::{Path, Refusal};
 use crate::rib::peer::Age;
 use crate::rib::table::{Stored, Table};
@@ -57,10 +58,14 @@ pub(super) fn announce<K: NlriKey>(
     let (Some(info), Some(age)) = (core.peers.get(peer).cloned(), core.peers.age(peer, K::FAMILY)) else {
         return;
     };
-    let cleaned = check::cleaned(&info, set);
+    let mut facts = Facts::of(set);
+    let cleaned = check::cleaned(&info, set, &facts);
     let set = cleaned.as_ref().unwrap_or(set);
-    let refusal = check::refusal(&core.config, &info, set);
-    let attrs_in = core.attrs.intern(set);
+    if cleaned.is_some() {
+        facts = Facts::of(set);
+    }
+    let refusal = check::refusal(&core.config, &info, &facts);
+    let attrs_in = core.attrs.intern_known(set, &facts);
     let policy = core.policies.get(usize::from(info.import.0)).cloned();
     let Some(policy) = policy else { return core.attrs.release(attrs_in) };
     let import = Import { policy: &policy, info: &info, set, attrs_in };
