@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use crate::lab::{BGP, Container, Host, KernelRoute, Lab, Pinger, Result, millis, secs};
+use crate::lab::{BGP, Container, Host, KernelRoute, Lab, Pinger, Result, RouteChange, millis, secs};
 
 use super::network::{Network, Node, OUTSIDE, container_addresses, start_container};
 use super::screen::Screen;
@@ -134,19 +134,27 @@ fn agent_is_killed(lab: &Lab, network: &Network, screen: &Screen) -> Result<Stri
     std::thread::sleep(secs(2));
     let kept = second.host.routes_of(BGP)?.len();
     screen.result(&format!("2 s later: {kept} of its {} kernel routes are there, pings go on", own.len()));
+    let restarted = Instant::now();
     second.agent.restart()?;
     wait_established(second)?;
     std::thread::sleep(secs(2));
     let sent = without_loss(pingers)?;
     let flaps = second.containers.len() * 2;
     let addresses = (1..=second.containers.len()).flat_map(|c| container_addresses(second.number, c));
-    let mut changes = watch_own.changes().iter().filter(|change| change.route.protocol == BGP).count();
+    let mut changes = watch_own.changes();
+    changes.retain(|change| change.route.protocol == BGP);
     for address in addresses {
-        changes += watch.changes_to(&whole(&address))?.len();
+        changes.extend(watch.changes_to(&whole(&address))?);
     }
     let same = second.host.routes_of(BGP)? == own;
-    if changes > 0 || !same {
-        return Err(lab.claim(format!("{changes} changes to routes that should have stayed")));
+    if !changes.is_empty() || !same {
+        changes.sort_by_key(|change| change.at);
+        let after = |change: &RouteChange| change.at.saturating_duration_since(restarted).as_secs_f64();
+        let list: String = changes
+            .iter()
+            .map(|change| format!("\n  {:.4} s after the restart: {change}", after(change)))
+            .collect();
+        return Err(lab.claim(format!("changes to routes that should have stayed: {}{list}", changes.len())));
     }
     Ok(format!(
         "{sent} pings, none lost; {flaps} routes to its containers on h1 and its own {} never changed",
