@@ -47,7 +47,7 @@ impl LogControl {
 
 /// Sets up logging for the process. Once only: later calls give a control without effect.
 pub fn init(log: Log) -> LogControl {
-    let (filter, handle) = reload::Layer::new(filter(rank(log.level)));
+    let (filter, control) = control(log);
     let terminal = std::io::stderr().is_terminal();
     let text = match log.format {
         LogFormat::Text => true,
@@ -63,7 +63,13 @@ pub fn init(log: Log) -> LogControl {
     };
     // The only other subscriber can be a test's own.
     let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
-    LogControl { filter: handle, raised: AtomicU8::new(0), configured: AtomicU8::new(rank(log.level)) }
+    control
+}
+
+fn control(log: Log) -> (reload::Layer<LevelFilter, Registry>, LogControl) {
+    let configured = rank(log.level);
+    let (layer, filter) = reload::Layer::new(filter(configured));
+    (layer, LogControl { filter, raised: AtomicU8::new(0), configured: AtomicU8::new(configured) })
 }
 
 fn rank(level: LogLevel) -> u8 {
@@ -95,7 +101,7 @@ mod tests {
     #[test]
     fn raising_goes_up_to_the_last_level_and_then_back_to_the_configured_one() {
         let log = |level| Log { level, format: LogFormat::Json };
-        let control = init(log(LogLevel::Info));
+        let (_layer, control) = control(log(LogLevel::Info));
         assert_eq!(control.raise(), LevelFilter::DEBUG);
         assert_eq!(control.raise(), LevelFilter::TRACE);
         assert_eq!(control.raise(), LevelFilter::INFO);
