@@ -50,6 +50,16 @@ impl Index {
         segment.probe(hash, |entry| slot_of(entry).is_some_and(&mut same)).and_then(|(_, e)| slot_of(e))
     }
 
+    /// The entry where a search for this hash begins, whatever it holds.
+    ///
+    /// Nothing branches on it, so that any number of these can wait for memory at the same time; the end of
+    /// a search cannot be foreseen, and everything after it would be thrown away and begun again.
+    #[inline]
+    pub(crate) fn first_entry(&self, hash: u64) -> u32 {
+        let segment = self.segments.get(segment_of(hash));
+        segment.and_then(|segment| segment.entries.get(segment.home(hash))).copied().unwrap_or(EMPTY)
+    }
+
     /// Adds a slot that is not there; `false` if its number is too large for an entry.
     ///
     /// `hash_of` gives the hash for any slot added before.

@@ -10,7 +10,7 @@ use std::iter::Take;
 
 use super::Shard;
 use crate::rib::table::Table;
-use crate::types::{AttrSet, Family, NlriBlock, NlriIter, NlriKey, PeerId};
+use crate::types::{AttrSet, Family, NlriBlock, NlriIter, NlriKey, PathId, PeerId};
 
 /// What a peer said in one UPDATE, as [`Shard::ingest`] takes it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,12 +30,19 @@ impl Ingest {
     }
 }
 
-/// Slots found in one stage for the next.
+/// What one stage finds for the next.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
-    v4: Vec<u32>,
-    v6: Vec<u32>,
+    v4: Stages,
+    v6: Stages,
     sets: Vec<u32>,
+}
+
+/// The same for one table.
+#[derive(Debug, Default)]
+struct Stages {
+    hashes: Vec<u64>,
+    slots: Vec<u32>,
 }
 
 impl Shard {
@@ -73,20 +80,37 @@ impl Shard {
             // A longer one looks ahead by itself.
             if nlri.len() <= WINDOW {
                 match nlri.family() {
-                    Family::IPV4_UNICAST => {
-                        ahead.v4.extend(nlri.keys().filter_map(|(_, key)| self.v4.candidate(key)));
-                    }
-                    _ => ahead.v6.extend(nlri.keys().filter_map(|(_, key)| self.v6.candidate(key))),
+                    Family::IPV4_UNICAST => ahead.v4.add(&self.v4, nlri.keys()),
+                    _ => ahead.v6.add(&self.v6, nlri.keys()),
                 }
             }
         }
-        self.v4.touch(&ahead.v4);
-        self.v6.touch(&ahead.v6);
+        ahead.v4.touch(&self.v4);
+        ahead.v6.touch(&self.v6);
         self.core.attrs.touch(&ahead.sets);
-        ahead.v4.clear();
-        ahead.v6.clear();
         ahead.sets.clear();
         self.core.ahead = ahead;
+    }
+}
+
+impl Stages {
+    fn add<K: NlriKey>(&mut self, table: &Table<K>, keys: impl Iterator<Item = (PathId, K)>) {
+        self.hashes.extend(keys.map(|(_, key)| table.index.hash(&key)));
+    }
+
+    /// Brings everything that the routes added will need into the cache.
+    fn touch<K: NlriKey>(&mut self, table: &Table<K>) {
+        let hashes = std::mem::take(&mut self.hashes);
+        black_box(hashes.iter().fold(0, |sum, hash| sum ^ table.index.first_entry(*hash)));
+        // Probably the slot of the prefix: one of the same hash, but for a few in a hundred.
+        self.slots.clear();
+        self.slots.extend(hashes.iter().filter_map(|hash| table.index.find(*hash, |_| true)));
+        let dests = || self.slots.iter().filter_map(|slot| table.dests.get(*slot));
+        black_box(dests().fold(0, |sum, dest| sum ^ dest.count));
+        let paths = dests().filter_map(|dest| table.spans.of(dest).first());
+        black_box(paths.fold(0, |sum, path| sum ^ path.attrs.0));
+        self.hashes = hashes;
+        self.hashes.clear();
     }
 }
 
@@ -95,13 +119,13 @@ pub(super) struct Pieces<'a, K> {
     keys: NlriIter<'a, K>,
     left: usize,
     long: bool,
-    slots: Vec<u32>,
+    stages: Stages,
 }
 
 impl<'a, K: NlriKey> Pieces<'a, K> {
     pub(super) fn new(block: &'a NlriBlock) -> Self {
         let left = block.len();
-        Self { keys: block.keys(), left, long: left > WINDOW, slots: Vec::new() }
+        Self { keys: block.keys(), left, long: left > WINDOW, stages: Stages::default() }
     }
 
     pub(super) fn next(&mut self, table: &Table<K>) -> Option<Take<NlriIter<'a, K>>> {
@@ -111,25 +135,10 @@ impl<'a, K: NlriKey> Pieces<'a, K> {
         self.left = self.left.saturating_sub(WINDOW);
         let piece = self.keys.clone().take(WINDOW);
         if self.long {
-            self.slots.clear();
-            self.slots.extend(self.keys.by_ref().take(WINDOW).filter_map(|(_, key)| table.candidate(key)));
-            table.touch(&self.slots);
+            self.stages.add(table, self.keys.by_ref().take(WINDOW));
+            self.stages.touch(table);
         }
         Some(piece)
-    }
-}
-
-impl<K: NlriKey> Table<K> {
-    /// The slot where the prefix probably is, without a look at the destination.
-    fn candidate(&self, key: K) -> Option<u32> {
-        self.index.find(self.index.hash(&key), |_| true)
-    }
-
-    fn touch(&self, slots: &[u32]) {
-        let counts = slots.iter().filter_map(|slot| Some(self.dests.get(*slot)?.count));
-        black_box(counts.fold(0, |sum, count| sum ^ count));
-        let paths = slots.iter().filter_map(|slot| self.spans.of(self.dests.get(*slot)?).first());
-        black_box(paths.fold(0, |sum, path| sum ^ path.attrs.0));
     }
 }
 
