@@ -186,3 +186,6 @@ pub fn subject<'a>(key: &GroupKey, prefix: IpNet, attrs: &'a AttrSet, source: So
     let from = if source.role == PeerRole::Local { RouteSource::Local } else { RouteSource::Peers };
     Subject { prefix, attrs, source: from, peer_type: Some(key.peer_type()) }
 }
+
+#[cfg(test)]
+mod tests;
