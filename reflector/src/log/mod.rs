@@ -172,3 +172,6 @@ impl FrameLog {
 }
 
 const DETACHED: u64 = u64::MAX;
+
+#[cfg(test)]
+mod tests;

@@ -6,34 +6,43 @@
 
 mod dice;
 mod peer;
+mod rib;
 mod table;
 mod world;
 
 use crate::sabotage::{REMOVED, Rule};
+use bgp_core::rib::Shard;
+use rib::Rib;
+use table::Table;
 use world::World;
 
 /// Runs one random history; says what is wrong at its end.
 fn run(seed: u64, rounds: usize) -> Result<(usize, usize), String> {
-    let mut world = World::new(seed);
+    // The real table finds other mistakes than one that reuses slots at once.
+    if seed.is_multiple_of(2) { run_over::<Table>(seed, rounds) } else { run_over::<Shard>(seed, rounds) }
+}
+
+fn run_over<R: Rib>(seed: u64, rounds: usize) -> Result<(usize, usize), String> {
+    let mut world = World::<R>::new(seed);
     // Mistakes are soon covered up by later changes: look often.
     for _ in 0..rounds {
         (0..120).for_each(|_| world.step());
         check(&mut world)?;
     }
-    if seed.is_multiple_of(4) {
+    if seed.is_multiple_of(5) {
         world.withdraw_everything();
         check(&mut world)?;
         for (table, export) in world.tables.iter().zip(&world.exports) {
             let live: u32 = export.figures().map(|figures| figures.live).sum();
-            if (table.used(), table.attrs.len(), live) != (0, 0, 0) {
-                return Err(format!("left: {} slots, {} sets", table.used(), table.attrs.len()));
+            if (table.used(), live) != ((0, 0), 0) {
+                return Err(format!("left: {:?} slots and sets, {live} live", table.used()));
             }
         }
     }
     Ok((world.lagged, world.moves))
 }
 
-fn check(world: &mut World) -> Result<(), String> {
+fn check<R: Rib>(world: &mut World<R>) -> Result<(), String> {
     if !world.settle() {
         return Err("does not come to rest".into());
     }
@@ -67,7 +76,7 @@ fn failures(seeds: std::ops::Range<u64>) -> (usize, Option<String>) {
         }
     }
     println!("{count} runs, {failed} wrong; members in step fell behind {lagged} times, moved {moves} times");
-    assert!(lagged as u64 > count / 4 && moves as u64 > count, "the model has become too easy");
+    assert!(lagged as u64 > count / 6 && moves as u64 > count, "the model has become too easy");
     (failed, first)
 }
 

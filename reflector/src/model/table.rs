@@ -7,6 +7,7 @@ use bgp_core::rib::{
 };
 use bgp_core::types::{AttrSet, Family, NlriKey, PathId, PeerId, V4Key};
 
+use super::rib::Rib;
 use crate::export::{Export, Routes};
 
 #[derive(Debug, Default)]
@@ -31,16 +32,8 @@ struct Slot {
 }
 
 impl Table {
-    pub(crate) fn new(peers: &[(PeerId, PeerInfo)]) -> Self {
-        let mut table = Self::default();
-        for (id, info) in peers {
-            table.peers.set(*id, info.clone());
-        }
-        table
-    }
-
     /// The chosen route of a prefix.
-    pub(crate) fn set(&mut self, key: V4Key, route: Option<(&AttrSet, PeerId)>) {
+    fn set(&mut self, key: V4Key, route: Option<(&AttrSet, PeerId)>) {
         let at = match (self.by_key.get(&key), route) {
             (Some(at), _) => *at,
             (None, None) => return,
@@ -67,7 +60,40 @@ impl Table {
         }
     }
 
-    pub(crate) fn flush(&mut self, export: &mut Export) {
+    fn free_if_unused(&mut self, at: u32) {
+        let slot = &self.slots[at as usize];
+        if slot.as_ref().is_some_and(|slot| slot.best.is_none() && !slot.held && !slot.dirty) {
+            self.by_key.remove(&slot.as_ref().unwrap().key);
+            self.slots[at as usize] = None;
+            self.free.push(at);
+        }
+    }
+}
+
+impl Rib for Table {
+    fn new(peers: &[(PeerId, PeerInfo)]) -> Self {
+        let mut table = Self::default();
+        for (id, info) in peers {
+            table.peers.set(*id, info.clone());
+        }
+        table
+    }
+
+    fn announce(&mut self, key: V4Key, attrs: &AttrSet, peer: PeerId) {
+        self.set(key, Some((attrs, peer)));
+    }
+
+    fn withdraw(&mut self, key: V4Key, _: PeerId) {
+        self.set(key, None);
+    }
+
+    fn lose(&mut self, peer: PeerId) {
+        let of_peer = |slot: &&Slot| slot.best.is_some_and(|best| best.peer == peer);
+        let keys: Vec<V4Key> = self.slots.iter().flatten().filter(of_peer).map(|slot| slot.key).collect();
+        keys.into_iter().for_each(|key| self.set(key, None));
+    }
+
+    fn flush(&mut self, export: &mut Export) {
         for at in std::mem::take(&mut self.dirty) {
             let slot = self.slots[at as usize].as_mut().unwrap();
             slot.dirty = false;
@@ -94,18 +120,13 @@ impl Table {
         }
     }
 
-    /// Slots in use.
-    pub(crate) fn used(&self) -> usize {
-        self.by_key.len()
+    fn best(&self, key: V4Key) -> Option<(AttrSet, PeerId)> {
+        let slot = self.slots[*self.by_key.get(&key)? as usize].as_ref()?;
+        slot.best.and_then(|best| Some((self.attrs.get(best.attrs)?.clone(), best.peer)))
     }
 
-    fn free_if_unused(&mut self, at: u32) {
-        let slot = &self.slots[at as usize];
-        if slot.as_ref().is_some_and(|slot| slot.best.is_none() && !slot.held && !slot.dirty) {
-            self.by_key.remove(&slot.as_ref().unwrap().key);
-            self.slots[at as usize] = None;
-            self.free.push(at);
-        }
+    fn used(&self) -> (usize, usize) {
+        (self.by_key.len(), self.attrs.len())
     }
 }
 

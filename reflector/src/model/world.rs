@@ -14,7 +14,7 @@ use bgp_core::types::{
 
 use super::dice::Dice;
 use super::peer::Peer;
-use super::table::Table;
+use super::rib::Rib;
 use crate::transform::{Source, Transform, subject};
 use crate::*;
 
@@ -28,10 +28,10 @@ const SOURCES: u64 = 12;
 const PREFIXES: u64 = 20;
 const MAX_QUEUE: usize = 4;
 
-pub(crate) struct World {
+pub(crate) struct World<R> {
     pub(crate) dice: Dice,
     now: Instant,
-    pub(crate) tables: Vec<Table>,
+    pub(crate) tables: Vec<R>,
     pub(crate) exports: Vec<Export>,
     batches: Vec<VecDeque<DeltaBatch>>,
     requests: VecDeque<ShardRequest>,
@@ -44,13 +44,12 @@ pub(crate) struct World {
     /// Where a peer still is one although it was moved.
     left: BTreeMap<u16, usize>,
     pub(crate) moves: usize,
-    pub(crate) truth: BTreeMap<V4Key, (AttrSet, PeerId)>,
     sets: Vec<AttrSet>,
     infos: Vec<(PeerId, PeerInfo)>,
     pub(crate) lagged: usize,
 }
 
-impl World {
+impl<R: Rib> World<R> {
     pub(crate) fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let shards = 1 + dice.below(3) as u8;
@@ -73,7 +72,7 @@ impl World {
         let mut world = Self {
             dice,
             now: epoch(),
-            tables: (0..shards).map(|_| Table::new(&infos)).collect(),
+            tables: (0..shards).map(|_| R::new(&infos)).collect(),
             exports,
             batches: (0..usize::from(shards) * GROUPS).map(|_| VecDeque::new()).collect(),
             requests: VecDeque::new(),
@@ -84,7 +83,6 @@ impl World {
             at: PEERS.map(|peer| (peer, usize::from(peer - 1) / 3 * 2)).collect(),
             left: BTreeMap::new(),
             moves: 0,
-            truth: BTreeMap::new(),
             sets: sets(),
             infos,
             lagged: 0,
@@ -96,7 +94,7 @@ impl World {
     pub(crate) fn step(&mut self) {
         self.now += Duration::from_millis(self.dice.below(60));
         match self.dice.below(100) {
-            0..18 => (0..=self.dice.below(9)).for_each(|_| self.change_route()),
+            0..18 => (0..=self.dice.below(14)).for_each(|_| self.change_route()),
             18..32 => {
                 let shard = self.dice.below(3) as usize;
                 self.flush(shard);
@@ -167,16 +165,15 @@ impl World {
 
     fn change_route(&mut self) {
         let n = self.dice.below(PREFIXES);
-        let key = V4Key::new(0x0a00_0000 | (n as u32) << 8, 24).unwrap();
+        let source = PeerId(self.dice.below(SOURCES) as u16);
         let shard = n as usize % self.tables.len();
-        if self.dice.below(10) < 3 {
-            self.truth.remove(&key);
-            self.tables[shard].set(key, None);
-        } else {
-            let attrs = self.sets[self.dice.below(self.sets.len() as u64) as usize].clone();
-            let source = PeerId(self.dice.below(SOURCES) as u16);
-            self.tables[shard].set(key, Some((&attrs, source)));
-            self.truth.insert(key, (attrs, source));
+        match self.dice.below(60) {
+            0 => self.tables.iter_mut().for_each(|table| table.lose(source)),
+            1..20 => self.tables[shard].withdraw(prefix(n), source),
+            _ => {
+                let attrs = &self.sets[self.dice.below(self.sets.len() as u64) as usize];
+                self.tables[shard].announce(prefix(n), attrs, source);
+            }
         }
     }
 
@@ -290,27 +287,34 @@ impl World {
         let (key, policy) = &self.keys[self.at[&peer]];
         let mut transform = Transform::default();
         let mut expected = BTreeMap::new();
-        for (prefix, (attrs, source)) in &self.truth {
+        for n in 0..PREFIXES {
+            let prefix = prefix(n);
+            let Some((attrs, source)) = self.tables[n as usize % self.tables.len()].best(prefix) else {
+                continue;
+            };
             if source.0 == peer {
                 continue;
             }
-            let info = &self.infos.iter().find(|(id, _)| id == source).unwrap().1;
+            let info = &self.infos.iter().find(|(id, _)| *id == source).unwrap().1;
             let source = Source::from(info);
-            let route = subject(key, prefix.to_net(), attrs, source);
+            let route = subject(key, prefix.to_net(), &attrs, source);
             let sent = transform.outgoing(key, policy, &route, source);
             if let Some(sent) = sent.filter(|sent| sent.octets().len() < 4000) {
-                expected.insert(*prefix, sent);
+                expected.insert(prefix, sent);
             }
         }
         expected
     }
 
     pub(crate) fn withdraw_everything(&mut self) {
-        for key in std::mem::take(&mut self.truth).into_keys() {
-            let shard = (key.addr() >> 8 & 0xff) as usize % self.tables.len();
-            self.tables[shard].set(key, None);
+        for source in (0..SOURCES as u16).map(PeerId) {
+            self.tables.iter_mut().for_each(|table| table.lose(source));
         }
     }
+}
+
+fn prefix(n: u64) -> V4Key {
+    V4Key::new(0x0a00_0000 | (n as u32) << 8, 24).unwrap()
 }
 
 #[expect(clippy::disallowed_methods, reason = "virtual time has to begin somewhere")]
