@@ -10,6 +10,9 @@ use super::negotiated::Negotiated;
 use super::timers::Timer;
 use crate::types::{Family, PerFamily};
 
+/// How long routes stay after we left without going away.
+const LEAVING: Duration = Duration::from_secs(120);
+
 impl Session {
     /// Which families stay as stale now that the session is lost; starts the restart timer.
     pub(super) fn retain(&mut self, reason: &Reason, negotiated: &Negotiated, now: Instant) -> Families {
@@ -17,7 +20,10 @@ impl Session {
         self.flush_all_stale();
         self.refreshing = Families::default();
         if *reason == Reason::Restarting {
-            // We are the ones who leave: nothing is to be withdrawn on the way out.
+            // We are the ones who leave: nothing is to be withdrawn on the way out, and if we stay after
+            // all, what the peer does not send again goes.
+            self.stale = negotiated.families;
+            self.timers.set(Timer::Restart, now + LEAVING);
             return negotiated.families;
         }
         let time = negotiated.graceful_restart.map_or(0, |restart| restart.time);

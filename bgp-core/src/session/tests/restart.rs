@@ -160,6 +160,21 @@ fn a_graceful_stop_says_nothing_to_those_who_wait_for_us_and_farewell_to_others(
 }
 
 #[test]
+fn routes_kept_on_leaving_are_swept_when_we_stay_after_all() {
+    let (mut bench, _) = Bench::established(config(), &restart_open(true, false));
+    bench.input(Input::Stop(StopReason::GracefulRestart));
+    bench.input(Input::Start);
+    let conn = back(&mut bench, &restart_open(true, false));
+    bench.bytes(conn, &[end_of_rib_v4(), end_of_rib_v6()].concat());
+    assert_eq!(bench.flushed(), [V4, V6]);
+
+    let (mut bench, _) = Bench::established(config(), &peer_open());
+    bench.input(Input::Stop(StopReason::GracefulRestart));
+    bench.advance(secs(120));
+    assert_eq!(bench.flushed(), [V4, V6]);
+}
+
+#[test]
 fn stopping_drops_what_was_kept_for_a_peer_that_is_away() {
     let (mut bench, conn) = Bench::established(config(), &restart_open(true, false));
     bench.input(Input::Closed(conn));
