@@ -1,5 +1,11 @@
 //! Containers as CNI plugins make them, announced and withdrawn by a real agent.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test program")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test program"
+)]
 
 use std::time::Duration;
 

@@ -1,6 +1,12 @@
 //! Peregrine with the other implementations: IPv4 and IPv6, announce, replace and withdraw both ways, the
 //! kernel's routes checked on both sides.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test program")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test program"
+)]
 
 use std::net::IpAddr;
 

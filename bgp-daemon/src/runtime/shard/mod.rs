@@ -15,7 +15,7 @@ use bgp_core::policy::{Policy, PolicyId};
 use bgp_core::rib::{DecisionConfig, NextHopState, PeerInfo, Shard};
 use bgp_core::types::{AttrSet, NlriBlock, PeerId};
 use reflector::{DeltaBatch, Export, GroupId, GroupKey, ShardRequest};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::peering::PeerSettings;
 use super::session_task::SessionEvent;
@@ -74,6 +74,8 @@ pub enum ShardMessage {
     Request(ShardRequest),
     /// An encoder has made room in a queue that was full.
     Room(GroupId),
+    /// Answer once everything received before was decided, next hops being known, and passed on.
+    Settle(oneshot::Sender<()>),
     /// Reads for the operator: short pieces of work, never a walk over everything.
     Read(Box<dyn FnOnce(&mut ReadView<'_>) + Send>),
     /// End the thread.

@@ -3,12 +3,12 @@
 use std::io;
 use std::thread::JoinHandle;
 
-use bgp_core::rib::{Change, ChangeContext, ChangeSink, Hold, Shard};
+use bgp_core::rib::{Change, ChangeContext, ChangeSink, Hold, NextHopState, Shard};
 use bgp_core::types::{Family, NlriKey, PeerId};
 use fib_sync::{FibHandle, NextHopRef};
 use reflector::{DeltaBatch, Export, ShardId};
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::{mpsc, oneshot};
 
 use super::fib::FibChanges;
 use super::outbox::Outbox;
@@ -44,6 +44,7 @@ pub fn spawn(setup: Setup) -> io::Result<(ShardSender, JoinHandle<()>)> {
         outbox: Outbox::default(),
         batches: Vec::new(),
         leaving: Vec::new(),
+        waiting: Vec::new(),
     };
     let thread = std::thread::Builder::new().name(name).spawn(move || {
         // A table that was left half changed must not announce anything.
@@ -65,6 +66,8 @@ struct Worker {
     batches: Vec<DeltaBatch>,
     /// Peers to be forgotten once none of their paths is left.
     leaving: Vec<PeerId>,
+    /// Who waits until everything received so far has been decided and passed on.
+    waiting: Vec<oneshot::Sender<()>>,
 }
 
 /// Tells both halves of what a flush decides.
@@ -108,6 +111,10 @@ impl Worker {
             }
             more = self.shard.step(BACKGROUND);
             self.flush();
+            if !more && !self.waiting.is_empty() && self.knows_next_hops() {
+                // Whoever does not wait any more needs no answer.
+                self.waiting.drain(..).for_each(|reply| drop(reply.send(())));
+            }
             more |= self.outbox.rooms().any(|(id, open)| open && self.sink.export.is_behind(id));
         }
     }
@@ -137,6 +144,7 @@ impl Worker {
                 self.sink.export.remove_group(id, &mut self.shard);
             }
             ShardMessage::Request(request) => self.sink.export.request(request),
+            ShardMessage::Settle(reply) => self.waiting.push(reply),
             ShardMessage::Forget(peer) => self.leaving.push(peer),
             ShardMessage::Room(id) => self.outbox.drain(id),
             ShardMessage::Read(read) => read(&mut ReadView { shard: &self.shard, export: &self.sink.export }),
@@ -171,6 +179,12 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Whether no path waits for word of its next hop.
+    fn knows_next_hops(&self) -> bool {
+        let waits = |state, paths| paths > 0 && state == NextHopState::Unknown;
+        !self.shard.next_hops().any(|(_, state, paths)| waits(state, paths))
     }
 
     fn flush(&mut self) {

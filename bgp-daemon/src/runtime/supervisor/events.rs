@@ -28,6 +28,7 @@ impl Supervisor {
                 }
             }
             Event::Session(peer, SessionNews::Down { generation }) => self.on_down(peer, generation).await,
+            Event::Settled => self.converge().await,
             Event::Request(request) => self.on_request(request).await,
         }
     }

@@ -70,6 +70,8 @@ pub enum SessionNews {
 pub enum Event {
     /// From the session of a peer.
     Session(PeerId, SessionNews),
+    /// What was learned after a restart has reached the kernel's owner.
+    Settled,
     /// From the operator.
     Request(Request),
 }
@@ -113,8 +115,10 @@ struct Supervisor {
     fib_events: mpsc::Receiver<FibEvent>,
     /// Own routes found in the kernel at the start.
     adopted: usize,
-    /// What was withheld for a restart, if anything, has been said.
-    converged: bool,
+    /// What was withheld for a restart.
+    withheld: Withheld,
+    /// To ourselves, from tasks that wait for others.
+    event_sender: mpsc::Sender<Event>,
     local: LocalRoutes,
     deferral: Deferral,
     restart_flags: RestartFlags,
@@ -123,6 +127,17 @@ struct Supervisor {
     mail: Mail,
     log: LogControl,
     problems: Vec<String>,
+}
+
+/// Where the withheld consequences of a restart stand.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Withheld {
+    /// Peers are still waited for.
+    Yes,
+    /// Everything is known; what the tables make of it is on its way.
+    Settling,
+    /// Nothing is withheld.
+    No,
 }
 
 /// Policies of an established session, by number.

@@ -13,10 +13,10 @@ use fib_sync::{FibConfig, FibError, FibEvent, FibHandle, FibSync, IfPattern, Ori
 use reflector::ShardId;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::peers::Peers;
-use super::{EVENT_QUEUE, Supervisor};
+use super::{EVENT_QUEUE, Event, Supervisor, Withheld};
 use crate::admin::{server, socket};
 use crate::cli::{Exit, Failure, Start};
 use crate::config::model::{Config, Decision, Mode, Originate};
@@ -28,7 +28,7 @@ use crate::runtime::local::LocalRoutes;
 use crate::runtime::mail::Mail;
 use crate::runtime::policies::Policies;
 use crate::runtime::session_task::Command;
-use crate::runtime::shard::{self, ShardSender};
+use crate::runtime::shard::{self, ShardMessage, ShardSender};
 use crate::systemd;
 
 /// Runs the daemon until it is told to stop.
@@ -100,7 +100,8 @@ async fn open(start: Start) -> Result<(Supervisor, Ends), Failure> {
         fib,
         fib_events,
         adopted,
-        converged: false,
+        withheld: Withheld::Yes,
+        event_sender: event_sender.clone(),
         local: LocalRoutes::default(),
         deferral: Deferral::default(),
         restart_flags: RestartFlags {
@@ -293,42 +294,65 @@ impl Supervisor {
         self.stop().await;
     }
 
-    /// Ends sessions in the way that keeps traffic flowing, then the kernel's side.
+    /// Ends in the order that keeps traffic flowing: where routes stay, the kernel is let go before the
+    /// sessions' end withdraws them; where they go, peers are told before.
     async fn stop(&mut self) {
         systemd::stopping();
         let reason = self.stop_reason();
         tracing::info!(?reason, "stopping");
-        let mut tasks = Vec::new();
+        let keep = self.config.fib.keep_on_exit;
+        if keep {
+            self.let_kernel_go(keep).await;
+        }
         for (_, peering) in self.peers.iter() {
             peering.command(Command::Finish(Input::Stop(reason.clone()))).await;
         }
-        for (_, peering) in self.peers.drain() {
-            tasks.push(peering.session.task);
-        }
         let farewell = async {
-            for task in tasks {
-                let _ = task.await;
+            for (_, peering) in self.peers.drain() {
+                let _ = peering.session.task.await;
             }
         };
         let _ = tokio::time::timeout(FAREWELL, farewell).await;
-        let keep = self.config.fib.keep_on_exit;
-        let _ = tokio::time::timeout(CLEAN_UP, self.fib.shutdown(keep)).await;
+        if !keep {
+            self.let_kernel_go(keep).await;
+        }
         for shard in &self.shards {
-            let _ = shard.send(shard::ShardMessage::Stop).await;
+            let _ = shard.send(ShardMessage::Stop).await;
         }
     }
 
-    /// Everything that was withheld is said once nothing more is waited for.
+    async fn let_kernel_go(&self, keep: bool) {
+        // It may be gone already, or have a million routes to remove.
+        let _ = tokio::time::timeout(CLEAN_UP, self.fib.shutdown(keep)).await;
+    }
+
+    /// Goes on once nobody is waited for any more.
+    ///
+    /// A peer's End-of-RIB is heard before the tables have decided about its routes and the kernel's side
+    /// has resolved their next hops. Only when they have may anything be called complete.
     pub(super) async fn end_deferral_if_due(&mut self) {
-        let begun = self.deferral.is_active();
-        if begun && !self.deferral.ends(Instant::now()) {
+        let over = !self.deferral.is_active() || self.deferral.ends(Instant::now());
+        if self.withheld != Withheld::Yes || !over {
             return;
         }
-        if !begun && self.converged {
-            return;
-        }
-        self.converged = true;
-        if begun {
+        self.withheld = Withheld::Settling;
+        let (shards, events) = (self.shards.clone(), self.event_sender.clone());
+        tokio::spawn(async move {
+            for shard in shards {
+                let (reply, settled) = oneshot::channel();
+                if shard.send(ShardMessage::Settle(reply)).await.is_ok() {
+                    let _ = settled.await;
+                }
+            }
+            // Only fails when the process ends.
+            let _ = events.send(Event::Settled).await;
+        });
+    }
+
+    /// Everything that was withheld happens now.
+    pub(super) async fn converge(&mut self) {
+        self.withheld = Withheld::No;
+        if self.restart_flags.restarting {
             tracing::info!("all peers have sent their tables, or the time is over: restart complete");
         }
         self.groups.release_end_of_rib().await;
@@ -338,7 +362,8 @@ impl Supervisor {
         for (_, peering) in self.peers.iter() {
             peering.tell(Input::Restart(self.restart_flags)).await;
         }
-        // Only fails when the task has ended, which the main loop sees.
+        // After the tables' last word on the same queue. Only fails when the task has ended, which the
+        // main loop sees.
         let _ = self.fib.converged().await;
     }
 }

@@ -13,7 +13,7 @@ use crate::admin::api::{
 use crate::config::effective;
 use crate::config::model::Mode;
 use crate::runtime::shard::{ReadView, ShardMessage};
-use crate::runtime::supervisor::Supervisor;
+use crate::runtime::supervisor::{Supervisor, Withheld};
 
 /// The first configuration of the process.
 pub(in crate::runtime::supervisor) fn first_status() -> ConfigStatus {
@@ -59,7 +59,7 @@ impl Supervisor {
             }
             .to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            state: if self.deferral.is_active() { DaemonState::Converging } else { DaemonState::Ready },
+            state: if self.withheld != Withheld::No { DaemonState::Converging } else { DaemonState::Ready },
             router_id: Ipv4Addr::from(self.config.node.router_id),
             asn: self.config.node.asn.0,
             pid: std::process::id(),
