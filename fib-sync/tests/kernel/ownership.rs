@@ -1,6 +1,11 @@
 //! Whose route it is (fact 6), and what a restart finds.
 
-use fib_sync::{FibError, FibSync, RouteStatus};
+use std::sync::Arc;
+
+use fib_sync::kernel::{Kernel, KernelInput, Netlink, OpBatch};
+use fib_sync::plan::FibOp;
+use fib_sync::route::{FibRoute, RouteKey, RouteKind};
+use fib_sync::{FibConfig, FibError, FibSync, RouteStatus};
 
 use crate::lab::{Fib, has_own, in_namespace, ip, own_routes, prefix, run_unshared, uplink, via};
 
@@ -46,6 +51,28 @@ fn a_route_taken_from_us_is_neither_taken_back_nor_deleted() {
         fib.until("both conflicts", |f| f.statuses.len() == 2).await;
         fib.desire(&[(V4, None), (V6, None)]).await;
         fib.never("the foreign route was touched", |_| !foreign_is_there()).await;
+    });
+}
+
+/// Below the planner: even an operation that should never have been sent spares a foreign route.
+#[test]
+fn no_removal_or_creation_hits_a_foreign_route() {
+    in_namespace("ownership::no_removal_or_creation_hits_a_foreign_route", || async {
+        uplink();
+        foreign("add");
+        let mut kernel = Netlink::open(&FibConfig::default()).unwrap();
+        let keys = [V4, V6].map(|p| RouteKey::new(254, prefix(p), 20));
+        let create = |key| FibOp::Create(FibRoute { key, kind: Arc::new(RouteKind::Blackhole) });
+        let mut ops: Vec<FibOp> = keys.map(FibOp::Delete).into();
+        ops.extend(keys.map(create));
+        kernel.submit(OpBatch { id: 7, ops });
+        let results = loop {
+            if let KernelInput::Results { batch: 7, results } = kernel.next().await {
+                break results;
+            }
+        };
+        assert_eq!(results, [Err(libc::ESRCH), Err(libc::ESRCH), Err(libc::EEXIST), Err(libc::EEXIST)]);
+        assert!(foreign_is_there());
     });
 }
 
@@ -102,11 +129,11 @@ fn missing_permission_is_told_before_anything_is_promised() {
     run_unshared(&["--user"], "ownership::missing_permission_is_told_before_anything_is_promised", || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let refused = FibSync::spawn(fib_sync::FibConfig::default()).map(|_| ());
+            let refused = FibSync::spawn(FibConfig::default()).map(|_| ());
             assert!(matches!(refused, Err(FibError::NotPermitted { table: 254 })), "{refused:?}");
             let text = refused.unwrap_err().to_string();
             assert!(text.contains("\nhint: grant CAP_NET_ADMIN"), "{text}");
-            let reading = fib_sync::FibConfig { program: false, ..Default::default() };
+            let reading = FibConfig { program: false, ..Default::default() };
             assert!(FibSync::spawn(reading).is_ok(), "reading needs no permission");
         });
     });
