@@ -5,6 +5,7 @@
 
 mod outbox;
 mod schedule;
+mod staging;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -27,6 +28,7 @@ use crate::view::{KernelView, Touched};
 use outbox::Outbox;
 pub use schedule::Cause;
 use schedule::Schedule;
+use staging::{Staging, apply};
 
 /// The whole of route synchronisation without its sockets.
 #[derive(Debug)]
@@ -47,14 +49,6 @@ pub struct Engine {
     synced: bool,
     converged: bool,
     resyncs: Counters,
-}
-
-/// The view that a running dump builds, and what happened meanwhile.
-#[derive(Debug, Default)]
-struct Staging {
-    view: KernelView,
-    log: Vec<Fact>,
-    scratch: Touched,
 }
 
 impl Engine {
@@ -408,36 +402,6 @@ impl Engine {
 
     fn has_own_key(&self, key: &RouteKey) -> bool {
         *key == self.reconciler.key(key.prefix)
-    }
-}
-
-/// Applies a fact to a view; true when routes may have gone with it silently.
-fn apply(view: &mut KernelView, fact: Fact, touched: &mut Touched) -> bool {
-    match fact {
-        Fact::Link(link) => {
-            let before = view.link(link.ifindex).map(|l| (l.up, l.carrier));
-            let after = (link.up, link.carrier);
-            view.set_link(link, touched);
-            before != Some(after)
-        }
-        Fact::LinkGone(ifindex) => {
-            view.remove_link(ifindex, touched);
-            true
-        }
-        Fact::Addr(addr) => {
-            view.set_addr(addr, touched);
-            true
-        }
-        Fact::AddrGone(addr) => {
-            view.remove_addr(addr, touched);
-            true
-        }
-        Fact::Route { route, replace } => {
-            view.set_route(route, replace, touched);
-            false
-        }
-        Fact::RouteGone(route) => !view.remove_route(&route, touched),
-        Fact::NextHopObject | Fact::Overrun => true,
     }
 }
 

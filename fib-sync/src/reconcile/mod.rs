@@ -10,25 +10,25 @@
 //! Invariants: at most one operation per prefix is unanswered; nothing is sent before the first dump has
 //! told what is there; a route found at the start and not yet desired stays until [`Reconciler::converged`].
 
+mod flight;
 mod intern;
+mod observe;
 mod prefix_map;
 mod report;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
 
 use ipnet::IpNet;
 
 use crate::desired::DesiredRoute;
-use crate::kernel::{BATCH_OPS, BATCHES_IN_FLIGHT, OpBatch};
-use crate::plan::{FibOp, Verb, decide};
-use crate::route::{FibRoute, RouteKey, RouteKind};
+use crate::plan::{Verb, decide};
+use crate::route::{RouteKey, RouteKind};
 use crate::status::{Counters, RouteStatus};
 use intern::Interner;
 use prefix_map::PrefixMap;
-use trouble::{Class, Contests, Troubles};
+use trouble::{Contests, Troubles};
 
 /// Answers what a desired route becomes with the kernel as it is; `None` when no next hop is reachable.
 pub type Resolve<'a> = &'a dyn Fn(&DesiredRoute) -> Option<RouteKind>;
@@ -272,75 +272,6 @@ impl Reconciler {
         std::mem::take(&mut self.news)
     }
 
-    /// When [`Self::retry`] has something to do.
-    pub fn next_retry(&self) -> Option<Instant> {
-        self.troubles.next_retry()
-    }
-
-    /// Queues routes whose next attempt is due.
-    pub fn retry(&mut self, now: Instant) {
-        while let Some(prefix) = self.troubles.pop_due(now) {
-            let entry = self.entries.get(prefix).copied().unwrap_or_default();
-            if self.verb(prefix, entry).0 == Verb::Keep {
-                self.settle(prefix);
-            } else {
-                self.enqueue(prefix);
-            }
-        }
-    }
-
-    /// The next operations to send; `None` when there are none or enough are unanswered.
-    pub fn next_batch(&mut self) -> Option<OpBatch> {
-        if !self.synced || self.flights.len() >= BATCHES_IN_FLIGHT {
-            return None;
-        }
-        let mut ops = Vec::new();
-        let mut flight = Vec::new();
-        while ops.len() < BATCH_OPS {
-            let Some((prefix, may_delete)) = self.pop_dirty() else { break };
-            self.launch(prefix, may_delete, &mut ops, &mut flight);
-        }
-        if ops.is_empty() {
-            return None;
-        }
-        self.next_batch += 1;
-        self.flights.insert(self.next_batch, flight);
-        Some(OpBatch { id: self.next_batch, ops })
-    }
-
-    /// Takes in what became of a batch.
-    pub fn results(&mut self, batch: u64, results: &[Result<(), i32>], now: Instant) {
-        let Some(flight) = self.flights.remove(&batch) else { return };
-        for (i, sent) in flight.into_iter().enumerate() {
-            // A missing answer is an unknown outcome, which only a look at the kernel can settle.
-            let outcome = results.get(i).copied().unwrap_or(Err(libc::EINTR));
-            self.landed(&sent, outcome, now);
-        }
-    }
-
-    /// An own route appeared or changed, by somebody else's hand. `None` for one we would never write.
-    pub fn own_route(&mut self, prefix: IpNet, kind: Option<RouteKind>, now: Instant) {
-        let id = kind.map_or(ODD, |kind| self.kinds.intern(kind));
-        self.observe(prefix, id, now);
-    }
-
-    /// An own route, or a part of its next hops, went by somebody else's hand.
-    pub fn own_route_gone(&mut self, prefix: IpNet, kind: Option<RouteKind>, now: Instant) {
-        let id = kind.map_or(ODD, |kind| self.kinds.intern(kind));
-        let known = self.entries.get(prefix).map_or(0, |entry| entry.actual);
-        if known != id && known != ODD && matches!(prefix, IpNet::V6(_)) {
-            // IPv6 next hops of one route can go one by one.
-            self.dump_wanted = true;
-            return;
-        }
-        self.observe(prefix, 0, now);
-    }
-
-    /// A foreign route took the place of ours, which nobody says is gone.
-    pub fn own_route_taken(&mut self, prefix: IpNet, now: Instant) {
-        self.observe(prefix, 0, now);
-    }
-
     /// Whether a change of somebody else's routes for `prefix` can matter to a desired route.
     pub fn concerns(&self, prefix: IpNet) -> bool {
         self.desires.iter().any(|(_, desired)| match desired.as_ref() {
@@ -349,99 +280,6 @@ impl Reconciler {
             }
             DesiredRoute::Blackhole => false,
         })
-    }
-
-    /// Says whether a foreign route has the key of our route for `prefix`.
-    pub fn foreign(&mut self, prefix: IpNet, present: bool) {
-        let Some(entry) = self.entries.get_mut(prefix) else { return };
-        if present == entry.has(FOREIGN) {
-            return;
-        }
-        if present {
-            entry.flags |= FOREIGN;
-        } else {
-            entry.flags &= !FOREIGN;
-            self.troubles.clear(prefix);
-        }
-        self.settle(prefix);
-    }
-
-    /// A dump starts.
-    pub fn begin_dump(&mut self) {
-        self.dumping = true;
-        self.dump_wanted = false;
-    }
-
-    /// The dump shows an own route.
-    pub fn dump_row(&mut self, prefix: IpNet, kind: Option<RouteKind>) {
-        let id = kind.map_or(ODD, |kind| self.kinds.intern(kind));
-        let synced = self.synced;
-        let entry = self.entries.entry(prefix);
-        let old = entry.actual;
-        entry.flags |= SEEN;
-        if entry.flags & (TOUCHED | IN_FLIGHT) == 0 {
-            entry.actual = id;
-            if !synced && entry.desired == 0 && !entry.has(PINNED) {
-                entry.flags |= ADOPTED;
-            }
-            self.count_installed(old, id);
-            if synced && old != id {
-                self.counters.repairs_audit += 1;
-            }
-        }
-    }
-
-    /// The dump ended. With `complete`, own routes it did not show are gone. `foreign` are the prefixes
-    /// at which foreign routes have our key.
-    pub fn end_dump(&mut self, complete: bool, foreign: &BTreeSet<IpNet>, now: Instant) {
-        self.dumping = false;
-        let synced = self.synced;
-        let mut dirty = Vec::new();
-        let mut lost = 0;
-        let mut entries = std::mem::take(&mut self.entries);
-        entries.retain(|prefix, entry| {
-            let was_foreign = entry.has(FOREIGN);
-            if complete {
-                if entry.actual != 0 && entry.flags & (SEEN | TOUCHED | IN_FLIGHT) == 0 {
-                    entry.actual = 0;
-                    lost += 1;
-                }
-                entry.flags &= !FOREIGN;
-                if foreign.contains(&prefix) {
-                    entry.flags |= FOREIGN;
-                }
-            }
-            entry.flags &= !(SEEN | TOUCHED);
-            let vacant = entry.is_vacant();
-            if vacant || was_foreign != entry.has(FOREIGN) || self.verb(prefix, *entry).0 != Verb::Keep {
-                dirty.push(prefix);
-            }
-            !vacant
-        });
-        self.entries = entries;
-        self.counters.installed = self.counters.installed.saturating_sub(lost);
-        if !complete {
-            self.dump_wanted = true;
-            return;
-        }
-        if synced {
-            self.counters.repairs_audit += lost;
-        } else {
-            self.synced = true;
-            self.counters.adopted = self.counters.installed;
-        }
-        self.contests.prune(now);
-        let unclear: Vec<IpNet> =
-            self.troubles.iter().filter(|(_, class)| *class == Class::Exists).map(|(p, _)| p).collect();
-        for prefix in unclear {
-            self.troubles.clear(prefix);
-            self.unseen.insert(prefix);
-        }
-        self.flush += 1;
-        for prefix in dirty {
-            self.settle(prefix);
-        }
-        self.collect_garbage();
     }
 
     fn intern_desired(&mut self, desired: DesiredRoute, resolve: Resolve<'_>) -> u32 {
@@ -537,153 +375,7 @@ impl Reconciler {
         }
         self.report(prefix, entry);
     }
-
-    fn enqueue(&mut self, prefix: IpNet) {
-        let Some(entry) = self.entries.get(prefix).copied() else { return };
-        if entry.flags & (QUEUED | IN_FLIGHT) != 0 {
-            return;
-        }
-        let queue = match self.verb(prefix, entry).0 {
-            Verb::Keep => return,
-            Verb::Create | Verb::Replace => &mut self.upserts,
-            Verb::Delete => &mut self.deletes,
-        };
-        queue.push_back((self.flush, prefix));
-        self.entries.entry(prefix).flags |= QUEUED;
-    }
-
-    /// Additions first; a removal waits for the additions of its own flush and of earlier ones.
-    fn pop_dirty(&mut self) -> Option<(IpNet, bool)> {
-        let add = self.upserts.front().map(|(flush, _)| *flush);
-        let del = self.deletes.front().map(|(flush, _)| *flush);
-        let (queue, may_delete) = match (add, del) {
-            (Some(add), Some(del)) if add > del => (&mut self.deletes, true),
-            (Some(_), _) => (&mut self.upserts, false),
-            (None, _) => (&mut self.deletes, true),
-        };
-        let popped = queue.pop_front().map(|(_, prefix)| (prefix, may_delete));
-        if queue.is_empty() {
-            // A full table queues a million entries once; their room is given back.
-            queue.shrink_to(QUEUE_KEPT);
-        }
-        popped
-    }
-
-    fn launch(&mut self, prefix: IpNet, may_delete: bool, ops: &mut Vec<FibOp>, flight: &mut Vec<Flight>) {
-        let Some(entry) = self.entries.get_mut(prefix) else { return };
-        entry.flags &= !QUEUED;
-        let entry = *entry;
-        let (verb, kind) = self.verb(prefix, entry);
-        let key = self.key(prefix);
-        let route = self.kinds.get(kind).map(|kind| FibRoute { key, kind: Arc::clone(kind) });
-        let op = match (verb, route) {
-            (Verb::Create, Some(route)) => FibOp::Create(route),
-            (Verb::Replace, Some(route)) => FibOp::Replace(route),
-            // It was to be added and is now to go: back in line, behind the additions.
-            (Verb::Delete, _) if !may_delete => return self.enqueue(prefix),
-            (Verb::Delete, _) => FibOp::Delete(key),
-            _ => return self.settle(prefix),
-        };
-        self.entries.entry(prefix).flags |= IN_FLIGHT;
-        ops.push(op);
-        flight.push(Flight { prefix, verb, kind });
-    }
-
-    fn landed(&mut self, sent: &Flight, outcome: Result<(), i32>, now: Instant) {
-        let dumping = self.dumping;
-        let Some(entry) = self.entries.get_mut(sent.prefix) else { return };
-        self.dump_wanted |= entry.has(DOUBT);
-        entry.flags &= !(IN_FLIGHT | DOUBT);
-        if dumping {
-            entry.flags |= TOUCHED;
-        }
-        let before = entry.actual;
-        let failure = match (sent.verb, outcome) {
-            (_, Ok(())) => {
-                entry.actual = if sent.verb == Verb::Delete { 0 } else { sent.kind };
-                None
-            }
-            // Gone already, or never ours.
-            (Verb::Delete, Err(libc::ESRCH | libc::ENOENT))
-            | (Verb::Replace, Err(libc::ENOENT | libc::ESRCH)) => {
-                entry.actual = 0;
-                None
-            }
-            (_, Err(errno)) => Some(Class::of_errno(errno)),
-        };
-        let after = entry.actual;
-        self.count_installed(before, after);
-        match failure {
-            None => {
-                self.counters.ops_ok += 1;
-                self.troubles.clear(sent.prefix);
-                self.unseen.remove(&sent.prefix);
-            }
-            Some(class) => {
-                self.counters.ops_failed += 1;
-                let class = match class {
-                    Class::Exists if self.unseen.contains(&sent.prefix) => Class::Refused(libc::EEXIST),
-                    class => class,
-                };
-                let attempts = self.troubles.note(sent.prefix, class, now);
-                self.dump_wanted |= match class {
-                    Class::Exists => true,
-                    // Looking helps if the view was behind; it does not if the kernel simply disagrees.
-                    Class::Unreachable => attempts < 3,
-                    Class::Busy => outcome == Err(libc::EINTR),
-                    Class::Contested | Class::Refused(_) => false,
-                };
-            }
-        }
-        self.settle(sent.prefix);
-    }
-
-    /// Somebody else changed an own route.
-    fn observe(&mut self, prefix: IpNet, id: u32, now: Instant) {
-        let dumping = self.dumping;
-        let known = self.entries.get(prefix).is_some();
-        if id == 0 && !known {
-            return;
-        }
-        let entry = self.entries.entry(prefix);
-        if entry.has(IN_FLIGHT) {
-            // Before or after our own change? Only a look after the answer can tell.
-            entry.flags |= DOUBT;
-            return;
-        }
-        if dumping {
-            entry.flags |= TOUCHED;
-        }
-        let before = std::mem::replace(&mut entry.actual, id);
-        if !self.synced && id != 0 && entry.desired == 0 && !entry.has(PINNED) {
-            entry.flags |= ADOPTED;
-        }
-        if id == 0 {
-            entry.flags &= !ADOPTED;
-        }
-        let entry = *entry;
-        self.count_installed(before, id);
-        self.flush += 1;
-        if self.synced && before != id && self.verb(prefix, entry).0 != Verb::Keep {
-            self.counters.repairs_event += 1;
-            if self.contests.repair(prefix, now) {
-                self.troubles.note(prefix, Class::Contested, now);
-            }
-        }
-        self.settle(prefix);
-    }
-
-    fn collect_garbage(&mut self) {
-        let mut used: BTreeSet<u32> = self.resolved.iter().map(|resolved| resolved.kind).collect();
-        used.insert(self.blackhole);
-        used.extend(self.entries.iter().map(|(_, entry)| entry.actual));
-        used.extend(self.flights.values().flatten().map(|flight| flight.kind));
-        self.kinds.retain(|id| used.contains(&id));
-    }
 }
-
-/// Room for a flush is kept, more is given back.
-const QUEUE_KEPT: usize = 4096;
 
 #[cfg(test)]
 mod tests;

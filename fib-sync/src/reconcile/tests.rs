@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::kernel::{BATCH_OPS, BATCHES_IN_FLIGHT, OpBatch};
+use crate::plan::FibOp;
 use crate::route::{NextHop, NextHopSet};
 use crate::status::SnapshotQuery;
 

@@ -1,10 +1,8 @@
 //! Somebody meddles with our routes, and they are right again at once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use fib_sync::SnapshotQuery;
-
-use crate::lab::{Fib, has_own, in_namespace, ip, own_routes, uplink, via};
+use crate::lab::{Fib, PATIENCE, has_own, in_namespace, ip, own_routes, uplink, via};
 
 const V4: &str = "10.1.0.0/24";
 const V6: &str = "fd01::/64";
@@ -84,8 +82,13 @@ fn nobody_reading_events_stops_nothing() {
         }
         ip(&format!("route del {V4} proto 186"));
         // Asking goes through the same task.
-        let query = || fib.handle.snapshot(SnapshotQuery::Counters);
-        while query().await.unwrap().counters.repairs_event == 0 || !has_own(V4) {
+        let start = Instant::now();
+        loop {
+            let counters = fib.counters().await;
+            if counters.repairs_event + counters.repairs_audit > 0 && has_own(V4) {
+                break;
+            }
+            assert!(start.elapsed() < PATIENCE, "{counters:?}");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     });
