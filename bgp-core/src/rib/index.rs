@@ -117,12 +117,15 @@ impl Segment {
         let home = self.home(hash);
         let (before, after) = self.entries.split_at_checked(home)?;
         let tag = tag_of(hash);
-        for (at, &entry) in (home..).zip(after).chain(before.iter().enumerate()) {
-            if entry == EMPTY {
-                return None;
-            }
-            if entry & TAG == tag && wanted(entry) {
-                return Some((at, entry));
+        // Two plain loops: one over a chain of both halves costs twice the instructions.
+        for (half, start) in [(after, home), (before, 0)] {
+            for (at, &entry) in half.iter().enumerate() {
+                if entry == EMPTY {
+                    return None;
+                }
+                if entry & TAG == tag && wanted(entry) {
+                    return Some((start + at, entry));
+                }
             }
         }
         None
@@ -133,7 +136,8 @@ impl Segment {
     fn place(&mut self, hash: u64, slot: u32) {
         let home = self.home(hash);
         let Some((before, after)) = self.entries.split_at_mut_checked(home) else { return };
-        let free = after.iter_mut().chain(before).find(|entry| slot_of(**entry).is_none());
+        let is_free = |entry: &&mut u32| **entry & !TAG < FIRST;
+        let free = after.iter_mut().find(is_free).or_else(|| before.iter_mut().find(is_free));
         let Some(free) = free else { return };
         self.used += usize::from(*free == EMPTY);
         self.live += 1;
