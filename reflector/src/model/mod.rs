@@ -7,6 +7,7 @@
 mod dice;
 mod peer;
 mod rib;
+mod scenarios;
 mod table;
 mod world;
 

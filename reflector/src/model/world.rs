@@ -318,11 +318,11 @@ fn prefix(n: u64) -> V4Key {
 }
 
 #[expect(clippy::disallowed_methods, reason = "virtual time has to begin somewhere")]
-fn epoch() -> Instant {
+pub(crate) fn epoch() -> Instant {
     Instant::now()
 }
 
-fn key(group: usize) -> GroupKey {
+pub(crate) fn key(group: usize) -> GroupKey {
     GroupKey {
         table: TableId::MAIN,
         family: Family::IPV4_UNICAST,
@@ -354,7 +354,7 @@ fn policy(group: usize) -> Arc<Policy> {
     Arc::new(Policy::new([Arc::new(RuleList { name: "test".into(), rules })]))
 }
 
-fn infos() -> Vec<(PeerId, PeerInfo)> {
+pub(crate) fn infos() -> Vec<(PeerId, PeerInfo)> {
     let info = |id: u16| {
         let (kind, client) = match id {
             0 => (PeerKind::Local, false),
@@ -368,7 +368,7 @@ fn infos() -> Vec<(PeerId, PeerInfo)> {
     (0..SOURCES as u16).map(info).collect()
 }
 
-fn sets() -> Vec<AttrSet> {
+pub(crate) fn sets() -> Vec<AttrSet> {
     let next_hop = NextHop::V4(Ipv4Addr::new(198, 51, 100, 1));
     let mut b = AttrBuilder::new();
     b.origin(Origin::Igp).as_sequence(&[Asn(65001)]).next_hop(next_hop);
