@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
@@ -16,9 +17,8 @@ const SLICES: usize = 64;
 #[derive(Debug)]
 pub(super) struct Conn {
     stream: TcpStream,
-    out: VecDeque<Arc<[u8]>>,
-    /// Octets of the first of `out` already written.
-    written: usize,
+    /// Octets and the part of them yet to be written.
+    out: VecDeque<(Arc<[u8]>, Range<usize>)>,
     token: u64,
     reads: bool,
     armed: EpollFlags,
@@ -62,7 +62,7 @@ impl Conn {
     fn register(stream: TcpStream, epoll: &Epoll, token: u64, armed: EpollFlags) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         epoll.add(&stream, EpollEvent::new(armed, token))?;
-        Ok(Self { stream, out: VecDeque::new(), written: 0, token, reads: true, armed })
+        Ok(Self { stream, out: VecDeque::new(), token, reads: true, armed })
     }
 
     /// Whether readable octets are to be reported.
@@ -80,14 +80,15 @@ impl Conn {
 
     /// Appends octets to what is to be written.
     pub(super) fn queue(&mut self, octets: Arc<[u8]>) {
-        if !octets.is_empty() {
-            self.out.push_back(octets);
-        }
+        let all = 0..octets.len();
+        self.queue_part(octets, all);
     }
 
-    /// Octets queued and not yet taken by the kernel.
-    pub(super) fn unsent(&self) -> usize {
-        self.out.iter().map(|octets| octets.len()).sum::<usize>() - self.written
+    /// Appends a part of octets to what is to be written.
+    pub(super) fn queue_part(&mut self, octets: Arc<[u8]>, part: Range<usize>) {
+        if !part.is_empty() {
+            self.out.push_back((octets, part));
+        }
     }
 
     /// Writes what the kernel takes and asks to be told when it takes more.
@@ -97,11 +98,8 @@ impl Conn {
     pub(super) fn flush(&mut self, epoll: &Epoll) -> io::Result<()> {
         while !self.out.is_empty() {
             let mut slices = Vec::with_capacity(SLICES.min(self.out.len()));
-            let mut skip = self.written;
-            for octets in self.out.iter().take(SLICES) {
-                slices.push(IoSlice::new(octets.get(skip..).unwrap_or(&[])));
-                skip = 0;
-            }
+            let parts = self.out.iter().take(SLICES);
+            slices.extend(parts.map(|(octets, part)| IoSlice::new(octets.get(part.clone()).unwrap_or(&[]))));
             match (&self.stream).write_vectored(&slices) {
                 Ok(count) => self.advance(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -112,11 +110,13 @@ impl Conn {
         self.arm(epoll)
     }
 
-    fn advance(&mut self, count: usize) {
-        self.written += count;
-        while let Some(first) = self.out.front().map(|octets| octets.len()).filter(|&len| len <= self.written)
-        {
-            self.written -= first;
+    fn advance(&mut self, mut count: usize) {
+        while let Some((_, part)) = self.out.front_mut() {
+            if count < part.len() {
+                part.start += count;
+                break;
+            }
+            count -= part.len();
             self.out.pop_front();
         }
     }

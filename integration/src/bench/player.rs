@@ -253,11 +253,6 @@ impl Player {
         self.established
     }
 
-    /// Octets of peers still in the player.
-    pub fn unsent(&self) -> usize {
-        self.peers.iter().filter_map(|peer| peer.conn.as_ref()).map(Conn::unsent).sum()
-    }
-
     /// Sends octets as one peer.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -54,6 +55,7 @@ pub fn run() -> io::Result<()> {
             Err(nix::errno::Errno::EINTR) => continue,
             ready => ready?,
         };
+        let mut round = Round::default();
         for event in events.iter().take(ready) {
             if event.data() == LISTENER {
                 while let Ok((stream, _)) = listener.accept() {
@@ -64,23 +66,58 @@ pub fn run() -> io::Result<()> {
                 continue;
             }
             let number = usize::try_from(event.data()).unwrap_or(usize::MAX);
-            if serve(&epoll, &mut links, number, &mut buffer, event.events()).is_err()
-                && let Some(link) = links.get_mut(number)
-            {
-                *link = None;
+            let Some(place) = links.get_mut(number) else { continue };
+            let Some(link) = place else { continue };
+            let start = round.octets.len();
+            if serve(&epoll, link, &mut buffer, event.events(), &mut round.octets).is_err() {
+                *place = None;
+            }
+            if round.octets.len() > start {
+                round.senders.push((number, start..round.octets.len()));
+            }
+        }
+        round.pass_on(&epoll, &mut links);
+    }
+}
+
+/// What came in one round of events, and from whom.
+#[derive(Default)]
+struct Round {
+    octets: Vec<u8>,
+    senders: Vec<(usize, Range<usize>)>,
+}
+
+impl Round {
+    /// One write to each receiver, without what it sent itself.
+    fn pass_on(self, epoll: &Epoll, links: &mut [Option<Link>]) {
+        if self.octets.is_empty() {
+            return;
+        }
+        let octets: Arc<[u8]> = self.octets.into();
+        for (number, place) in links.iter_mut().enumerate() {
+            let Some(receiver) = place.as_mut().filter(|link| link.open) else { continue };
+            let mut start = 0;
+            for (_, own) in self.senders.iter().filter(|(sender, _)| *sender == number) {
+                receiver.conn.queue_part(octets.clone(), start..own.start);
+                start = own.end;
+            }
+            receiver.conn.queue_part(octets.clone(), start..octets.len());
+            if receiver.conn.flush(epoll).is_err() {
+                // A receiver that is gone is forgotten; the others go on.
+                *place = None;
             }
         }
     }
 }
 
+/// Answers an OPEN; appends the UPDATEs to pass on to `onward`.
 fn serve(
     epoll: &Epoll,
-    links: &mut [Option<Link>],
-    number: usize,
+    link: &mut Link,
     buffer: &mut [u8],
     events: EpollFlags,
+    onward: &mut Vec<u8>,
 ) -> io::Result<()> {
-    let Some(Some(link)) = links.get_mut(number) else { return Ok(()) };
     if events.contains(EpollFlags::EPOLLOUT) {
         link.conn.flush(epoll)?;
     }
@@ -93,7 +130,6 @@ fn serve(
     }
     link.partial.extend_from_slice(buffer.get(..count).unwrap_or(&[]));
     let mut rest = link.partial.as_slice();
-    let mut onward = Vec::new();
     while let Some((what, body, after)) = parse::message(rest).map_err(io::Error::other)? {
         let whole = rest.get(..rest.len() - after.len()).unwrap_or(&[]);
         rest = after;
@@ -108,20 +144,7 @@ fn serve(
             _ => {}
         }
     }
-    let left = rest.len();
-    let done = link.partial.len() - left;
+    let done = link.partial.len() - rest.len();
     link.partial.drain(..done);
-    if onward.is_empty() {
-        return Ok(());
-    }
-    let onward: Arc<[u8]> = onward.into();
-    for (_, other) in links.iter_mut().enumerate().filter(|&(at, _)| at != number) {
-        let Some(receiver) = other.as_mut().filter(|link| link.open) else { continue };
-        receiver.conn.queue(onward.clone());
-        if receiver.conn.flush(epoll).is_err() {
-            // A receiver that is gone is forgotten; the others go on.
-            *other = None;
-        }
-    }
     Ok(())
 }
