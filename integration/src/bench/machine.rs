@@ -12,6 +12,9 @@ const INSIDE: &str = "PEREGRINE_BENCH_INSIDE";
 /// The network the speaker and its peers live in: all of it local to the loopback interface.
 const NETWORK: &str = "10.0.0.1/8";
 
+/// The network of the next hops, on a link nobody uses.
+const NEXT_HOPS: &str = "11.0.0.1/8";
+
 /// Runs this program again in network and process namespaces of its own and does not return, unless it
 /// already does: there, brings up the loopback network and raises the limit of open files.
 ///
@@ -32,6 +35,10 @@ pub fn enter() -> io::Result<()> {
     }
     ip(&["link", "set", "lo", "up"])?;
     ip(&["address", "add", NETWORK, "dev", "lo"])?;
+    ip(&["link", "add", "hops", "type", "veth", "peer", "name", "beyond"])?;
+    ip(&["link", "set", "beyond", "up"])?;
+    ip(&["link", "set", "hops", "up"])?;
+    ip(&["address", "add", NEXT_HOPS, "dev", "hops"])?;
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     Ok(())

@@ -35,6 +35,15 @@ pub struct PeerSpec {
     pub asn: u32,
 }
 
+impl PeerSpec {
+    /// The next hop of what it announces: an address behind it, because its own is local to the machine
+    /// and no speaker may forward to itself.
+    pub fn next_hop(self) -> Ipv4Addr {
+        let [_, b, c, d] = self.addr.octets();
+        Ipv4Addr::new(11, b, c, d)
+    }
+}
+
 /// How a peer reads what it is told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reading {

@@ -183,11 +183,11 @@ fn spot(random: &mut Random) -> u32 {
     u32::try_from(random.draw() >> 32).unwrap_or(0)
 }
 
-/// Outside what routers treat as never to be routed, and outside the 10/8 the peers live in.
+/// Outside what routers treat as never to be routed, and outside what the peers and next hops live in.
 fn is_public(addr: u32) -> bool {
     let [a, b, c, _] = addr.to_be_bytes();
     match a {
-        0 | 10 | 127 | 224.. => false,
+        0 | 10 | 11 | 127 | 224.. => false,
         100 => !(64..128).contains(&b),
         169 => b != 254,
         172 => !(16..32).contains(&b),

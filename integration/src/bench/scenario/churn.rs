@@ -11,7 +11,7 @@ use crate::bench::ledger::Ledger;
 use crate::bench::player::{Failure, PeerSpec};
 use crate::bench::run::{Live, Run};
 use crate::bench::table::{self, Table};
-use crate::bench::targets::{ASN, Kind, Setup};
+use crate::bench::targets::{ASN, Export, Kind, Setup};
 use crate::bench::wire;
 
 /// Clients that join during the second stage.
@@ -41,7 +41,7 @@ pub(super) fn play(run: &mut Run<'_>) -> Result<(), Failure> {
     for (number, table) in tables.iter().enumerate() {
         expect(&mut ledger, &mut book, (number, client(number)), table, run.kind())?;
     }
-    let setup = Setup { peers, tagged: false };
+    let setup = Setup { peers, export: Export::All };
     let mut live = run.begin(&setup, ledger, book, first)?;
     live.player.ledger.recount();
     for (number, table) in tables.iter().enumerate() {
@@ -64,7 +64,7 @@ pub(super) fn play(run: &mut Run<'_>) -> Result<(), Failure> {
     live.player.connect([cast.loader]);
     let up = first + JOINERS + 1;
     live.player.run_until(run.patience, |player| player.established() == up)?;
-    let mut table = table::full(run.sizes.table.0, run.sizes.table.1, ASN, client(cast.loader).addr);
+    let mut table = table::full(run.sizes.table.0, run.sizes.table.1, ASN, client(cast.loader).next_hop());
     for (attrs, _) in &mut table.sets {
         attrs.path.remove(0);
         (attrs.med, attrs.local_pref) = (Some(0), Some(100));
@@ -132,7 +132,8 @@ fn changes(
             continue;
         };
         let Some(index) = live.player.ledger.index(prefix.key()) else { continue };
-        let attrs = Attrs::internal(peer.addr, vec![ASN << 16 | version, 100 << 16 | (number & 0xffff)]);
+        let attrs =
+            Attrs::internal(peer.next_hop(), vec![ASN << 16 | version, 100 << 16 | (number & 0xffff)]);
         let set = live
             .player
             .book
@@ -153,7 +154,7 @@ fn base(count: usize, number: usize) -> Table {
         let start = table.prefixes.len();
         table.prefixes.extend_from_slice(prefixes);
         let part = u32::try_from(part).unwrap_or(0);
-        let attrs = Attrs::internal(client(number).addr, vec![200 << 16 | (part & 0xffff)]);
+        let attrs = Attrs::internal(client(number).next_hop(), vec![200 << 16 | (part & 0xffff)]);
         table.sets.push((attrs, start..table.prefixes.len()));
     }
     table

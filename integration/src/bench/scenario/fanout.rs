@@ -6,7 +6,7 @@ use crate::bench::ledger::Ledger;
 use crate::bench::player::{Failure, PeerSpec};
 use crate::bench::run::Run;
 use crate::bench::table::{self, Table};
-use crate::bench::targets::{ASN, Kind, Setup};
+use crate::bench::targets::{ASN, Export, Kind, Setup};
 
 /// All announce at once; one more joins; all drop and come back.
 pub(super) fn play(run: &mut Run<'_>, clients: usize) -> Result<(), Failure> {
@@ -18,7 +18,7 @@ pub(super) fn play(run: &mut Run<'_>, clients: usize) -> Result<(), Failure> {
     for (number, table) in tables.iter().enumerate() {
         expect(&mut ledger, &mut book, (number, client(number)), table, run.kind())?;
     }
-    let mut live = run.begin(&Setup { peers, tagged: false }, ledger, book, clients)?;
+    let mut live = run.begin(&Setup { peers, export: Export::All }, ledger, book, clients)?;
     run.measure(&mut live, "announce", |live, patience| {
         for (number, table) in tables.iter().enumerate() {
             live.player.send(number, table.announcement())?;
@@ -47,6 +47,6 @@ pub(super) fn play(run: &mut Run<'_>, clients: usize) -> Result<(), Failure> {
 
 /// The prefixes of one host; `version` changes their attributes.
 pub(super) fn host(number: usize, each: usize, version: u32) -> Table {
-    let attrs = Attrs::internal(client(number).addr, vec![ASN << 16 | (version & 0xffff)]);
+    let attrs = Attrs::internal(client(number).next_hop(), vec![ASN << 16 | (version & 0xffff)]);
     Table::uniform(attrs, table::blocks(number, each))
 }

@@ -1,12 +1,12 @@
 //! A full table from one AS to another.
 
 use super::{expect, external, universe};
-use crate::bench::attrs::AttrBook;
-use crate::bench::ledger::Ledger;
+use crate::bench::attrs::{AttrBook, NONE};
+use crate::bench::ledger::{Ledger, NOBODY};
 use crate::bench::player::Failure;
 use crate::bench::run::{Live, Run};
 use crate::bench::table::{self, Table};
-use crate::bench::targets::{Kind, Setup, TAG};
+use crate::bench::targets::{Export, Kind, Setup, TAG};
 
 const SENDER: usize = 0;
 
@@ -42,7 +42,8 @@ pub(super) fn load_withdraw_drop(run: &mut Run<'_>) -> Result<(), Failure> {
     run.settle(&mut live)
 }
 
-/// Loads the table and makes the speaker add a community to all of it.
+/// Loads the table and makes the speaker stop exporting its longest prefixes, then export everything with a
+/// community more.
 pub(super) fn policy_change(run: &mut Run<'_>) -> Result<(), Failure> {
     if matches!(run.kind(), Kind::Relay | Kind::Gobgp) {
         return Err(Failure::NotApplicable("no reload of an export policy".to_owned()));
@@ -50,14 +51,25 @@ pub(super) fn policy_change(run: &mut Run<'_>) -> Result<(), Failure> {
     let (mut table, mut live, setup) = begin(run)?;
     live.player.send(SENDER, table.announcement())?;
     Run::until_exact(&mut live, run.patience)?;
+    let (target, dir) = (run.target, run.dir);
+    for prefix in table.prefixes.iter().filter(|prefix| prefix.len > 23) {
+        if let Some(index) = live.player.ledger.index(prefix.key()) {
+            live.player.ledger.expect(index, NONE, NOBODY);
+        }
+    }
+    let short = Setup { export: Export::Short, ..setup.clone() };
+    run.measure(&mut live, "filter", |live, patience| {
+        target.reload(&live.daemon, &short, dir)?;
+        Run::until_exact(live, patience)
+    })?;
+    run.settle(&mut live)?;
     for (attrs, _) in &mut table.sets {
         attrs.communities.push(u32::from(TAG.0) << 16 | u32::from(TAG.1));
     }
     let player = &mut live.player;
     expect(&mut player.ledger, &mut player.book, (SENDER, external(SENDER)), &table, run.kind())?;
-    let setup = Setup { tagged: true, ..setup };
-    let (target, dir) = (run.target, run.dir);
-    run.measure(&mut live, "policy change", |live, patience| {
+    let setup = Setup { export: Export::Tagged, ..setup };
+    run.measure(&mut live, "tag", |live, patience| {
         target.reload(&live.daemon, &setup, dir)?;
         Run::until_exact(live, patience)
     })?;
@@ -65,10 +77,10 @@ pub(super) fn policy_change(run: &mut Run<'_>) -> Result<(), Failure> {
 }
 
 fn begin(run: &Run<'_>) -> Result<(Table, Live, Setup), Failure> {
-    let setup = Setup { peers: vec![external(SENDER), external(1)], tagged: false };
+    let setup = Setup { peers: vec![external(SENDER), external(1)], export: Export::All };
     let sender = external(SENDER);
     let (prefixes, sets) = run.sizes.table;
-    let table = table::full(prefixes, sets, sender.asn, sender.addr);
+    let table = table::full(prefixes, sets, sender.asn, sender.next_hop());
     let mut ledger = Ledger::new(universe([&table]));
     let mut book = AttrBook::default();
     expect(&mut ledger, &mut book, (SENDER, sender), &table, run.kind())?;

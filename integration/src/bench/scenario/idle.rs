@@ -7,7 +7,7 @@ use crate::bench::attrs::AttrBook;
 use crate::bench::ledger::Ledger;
 use crate::bench::player::{Failure, PeerSpec};
 use crate::bench::run::Run;
-use crate::bench::targets::{Kind, Setup};
+use crate::bench::targets::{Export, Kind, Setup};
 use crate::bench::universe::Universe;
 
 /// Watches the processor time of many idle sessions.
@@ -18,7 +18,7 @@ pub(super) fn play(run: &mut Run<'_>) -> Result<(), Failure> {
     let (sessions, seconds) = run.sizes.idle;
     let peers: Vec<PeerSpec> = (0..sessions).map(client).collect();
     let ledger = Ledger::new(Universe::default());
-    let mut live = run.begin(&Setup { peers, tagged: false }, ledger, AttrBook::default(), sessions)?;
+    let mut live = run.begin(&Setup { peers, export: Export::All }, ledger, AttrBook::default(), sessions)?;
     live.player.run_for(Duration::from_secs(1))?;
     let window = Duration::from_secs(u64::from(seconds));
     run.measure(&mut live, "idle", |live, _| live.player.run_for(window))?;

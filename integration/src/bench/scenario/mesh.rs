@@ -6,13 +6,13 @@ use crate::bench::ledger::Ledger;
 use crate::bench::player::{Failure, PeerSpec};
 use crate::bench::run::Run;
 use crate::bench::table::{self, Table};
-use crate::bench::targets::{Kind, Setup};
+use crate::bench::targets::{Export, Kind, Setup};
 
 /// Every sender has prefixes of its own and is told those of all others.
 pub(super) fn distinct(run: &mut Run<'_>) -> Result<(), Failure> {
     let (senders, each) = run.sizes.mesh;
     let peers: Vec<PeerSpec> = (0..senders).map(external).collect();
-    let whole = table::full(senders * each, senders * each * 3 / 20, 0, peers_addr(&peers));
+    let whole = table::full(senders * each, senders * each * 3 / 20, 0, any_hop(&peers));
     let mut tables = vec![Table::default(); senders];
     for (number, (attrs, prefixes)) in whole.iter().enumerate() {
         let sender = number % senders;
@@ -35,7 +35,7 @@ pub(super) fn same(run: &mut Run<'_>) -> Result<(), Failure> {
     }
     let (senders, each) = run.sizes.same;
     let peers: Vec<PeerSpec> = (0..senders).map(external).collect();
-    let whole = table::full(each, each * 3 / 20, 0, peers_addr(&peers));
+    let whole = table::full(each, each * 3 / 20, 0, any_hop(&peers));
     let mut tables = vec![Table::default(); senders];
     let mut best = vec![Table::default(); senders];
     for (number, (attrs, prefixes)) in whole.iter().enumerate() {
@@ -66,7 +66,7 @@ fn announce(
     book: AttrBook,
     tables: &[Table],
 ) -> Result<(), Failure> {
-    let setup = Setup { peers, tagged: false };
+    let setup = Setup { peers, export: Export::All };
     let mut live = run.begin(&setup, ledger, book, setup.peers.len())?;
     let octets: Vec<_> = tables.iter().map(Table::announcement).collect();
     run.measure(&mut live, "load", |live, patience| {
@@ -80,7 +80,7 @@ fn announce(
 
 /// The set as that peer announces it, with `detour` behind its own AS number.
 fn from(attrs: &Attrs, peer: PeerSpec, detour: &[u32]) -> Attrs {
-    let mut out = Attrs { next_hop: peer.addr, ..attrs.clone() };
+    let mut out = Attrs { next_hop: peer.next_hop(), ..attrs.clone() };
     // The path begins with the sender of the whole table, which is nobody.
     out.path.splice(..1, [&[peer.asn], detour].concat());
     out
@@ -92,6 +92,6 @@ fn add(table: &mut Table, attrs: Attrs, prefixes: &[crate::bench::wire::Prefix])
     table.sets.push((attrs, start..table.prefixes.len()));
 }
 
-fn peers_addr(peers: &[PeerSpec]) -> std::net::Ipv4Addr {
-    peers.first().map_or(std::net::Ipv4Addr::UNSPECIFIED, |peer| peer.addr)
+fn any_hop(peers: &[PeerSpec]) -> std::net::Ipv4Addr {
+    peers.first().map_or(std::net::Ipv4Addr::UNSPECIFIED, |peer| peer.next_hop())
 }

@@ -142,7 +142,10 @@ impl Scenario {
                 )
             }
             Self::Policy => {
-                format!("An export policy that changes over {} routes: one community more", table.0)
+                format!(
+                    "An export policy that changes over {} routes: without /24, then all with a community more",
+                    table.0
+                )
             }
             Self::Mesh => {
                 format!("{} eBGP senders with {} prefixes each, everyone told everything", mesh.0, mesh.1)

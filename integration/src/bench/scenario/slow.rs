@@ -9,7 +9,7 @@ use crate::bench::ledger::Ledger;
 use crate::bench::player::{Failure, Patience, PeerSpec, Reading};
 use crate::bench::run::{Live, Run};
 use crate::bench::table::Table;
-use crate::bench::targets::{Kind, Setup};
+use crate::bench::targets::{Export, Kind, Setup};
 
 /// How the slow client reads: 20 KB a second.
 const SLOW: Reading = Reading::Slow(1024, Duration::from_millis(50));
@@ -21,7 +21,7 @@ pub(super) fn play(run: &mut Run<'_>) -> Result<(), Failure> {
     let peers: Vec<PeerSpec> = (0..others + 2).map(client).collect();
     let tables: Vec<Table> = (0..others).map(|number| host(number, run.sizes.each, 0)).collect();
     let ledger = Ledger::new(universe(&tables));
-    let mut live = run.begin(&Setup { peers, tagged: false }, ledger, AttrBook::default(), others)?;
+    let mut live = run.begin(&Setup { peers, export: Export::All }, ledger, AttrBook::default(), others)?;
     let (kind, each) = (run.kind(), run.sizes.each);
     let rounds = u32::try_from(rounds).unwrap_or(1);
     let changes = |live: &mut Live, patience: Patience, versions: std::ops::Range<u32>| {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use super::{ADDRESS, ASN, Setup, TAG, control};
+use super::{ADDRESS, ASN, Export, Setup, TAG, control};
 
 pub(super) fn command(program: &Path, setup: &Setup, dir: &Path) -> io::Result<Command> {
     std::fs::write(dir.join("bird.conf"), configuration(setup))?;
@@ -24,7 +24,11 @@ pub(super) fn reload(setup: &Setup, dir: &Path) -> io::Result<()> {
 
 fn configuration(setup: &Setup) -> String {
     let (high, low) = TAG;
-    let edit = if setup.tagged { format!("bgp_community.add(({high},{low})); ") } else { String::new() };
+    let edit = match setup.export {
+        Export::All => String::new(),
+        Export::Short => "if net.len > 23 then reject; ".to_owned(),
+        Export::Tagged => format!("bgp_community.add(({high},{low})); "),
+    };
     let mut out = format!(
         "router id {ADDRESS};\nlog stderr {{ warning, error, fatal, bug }};\nipv4 table connected;\n\
          protocol device {{ scan time 600; }}\nprotocol direct {{ ipv4 {{ table connected; }}; interface \"*\"; }}\n\

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use super::{ADDRESS, ASN, PORT, Setup, TAG, control};
+use super::{ADDRESS, ASN, Export, PORT, Setup, TAG, control};
 
 pub(super) fn command(program: &Path, setup: &Setup, dir: &Path) -> io::Result<Command> {
     std::fs::write(dir.join("frr.conf"), configuration(setup))?;
@@ -23,16 +23,24 @@ pub(super) fn command(program: &Path, setup: &Setup, dir: &Path) -> io::Result<C
 
 pub(super) fn reload(setup: &Setup, dir: &Path) -> io::Result<()> {
     let (high, low) = TAG;
-    let change = if setup.tagged { "set community" } else { "no set community" };
     let mut command = Command::new("vtysh");
     command.arg("--vty_socket").arg(dir).args(["-d", "bgpd", "-c", "configure terminal"]);
-    command.args(["-c", "route-map OUT permit 10", "-c", &format!("{change} {high}:{low} additive")]);
+    match setup.export {
+        Export::All => command.args(["-c", "no route-map OUT deny 5"]),
+        Export::Short => {
+            command.args(["-c", "route-map OUT deny 5", "-c", "match ip address prefix-list LONG"])
+        }
+        Export::Tagged => {
+            let set = format!("set community {high}:{low} additive");
+            command.args(["-c", "no route-map OUT deny 5", "-c", "route-map OUT permit 10", "-c", &set])
+        }
+    };
+    // What the change of a route map starts by itself at times stops half way.
+    command.args(["-c", "end", "-c", "clear bgp ipv4 unicast * soft out"]);
     control(command)
 }
 
 fn configuration(setup: &Setup) -> String {
-    let (high, low) = TAG;
-    let edit = if setup.tagged { format!(" set community {high}:{low} additive\n") } else { String::new() };
     let mut out = format!(
         "bgp route-map delay-timer 0\nrouter bgp {ASN}\n bgp router-id {ADDRESS}\n bgp cluster-id {ADDRESS}\n \
          no bgp ebgp-requires-policy\n no bgp default ipv4-unicast\n coalesce-time 0\n timers bgp 30 90\n"
@@ -53,6 +61,10 @@ fn configuration(setup: &Setup) -> String {
         let _ = writeln!(out, "  neighbor {} {role}", peer.addr);
         let _ = writeln!(out, "  neighbor {} route-map OUT out", peer.addr);
     }
-    let _ = write!(out, " exit-address-family\nroute-map OUT permit 10\n{edit}");
+    let _ = write!(
+        out,
+        " exit-address-family\n\
+                           ip prefix-list LONG permit 0.0.0.0/0 ge 24\nroute-map OUT permit 10\n"
+    );
     out
 }

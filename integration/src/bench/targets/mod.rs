@@ -21,7 +21,7 @@ pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 pub const PORT: u16 = 179;
 /// Its AS number.
 pub const ASN: u32 = 64500;
-/// The community it adds on export after the change of policy.
+/// The community added by [`Export::Tagged`].
 pub const TAG: (u16, u16) = (64500, 77);
 
 /// Where the speaker listens.
@@ -32,8 +32,19 @@ pub const ENDPOINT: SocketAddrV4 = SocketAddrV4::new(ADDRESS, PORT);
 pub struct Setup {
     /// Its peers; those of its own AS are route reflector clients.
     pub peers: Vec<PeerSpec>,
-    /// Whether it adds [`TAG`] to what it exports.
-    pub tagged: bool,
+    /// What it does to what it exports.
+    pub export: Export,
+}
+
+/// An export policy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Export {
+    /// Everything as it is.
+    All,
+    /// Nothing longer than /23.
+    Short,
+    /// Everything, with [`TAG`] added.
+    Tagged,
 }
 
 /// A program that speaks BGP.

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use super::{ADDRESS, ASN, Setup, TAG, control};
+use super::{ADDRESS, ASN, Export, Setup, TAG, control};
 
 pub(super) fn command(program: &Path, setup: &Setup, dir: &Path) -> io::Result<Command> {
     write(setup, dir)?;
@@ -48,8 +48,12 @@ fn configuration(setup: &Setup, dir: &Path) -> String {
         );
     }
     out.push_str("allow from any\nallow to any\nmatch to ebgp set nexthop self\n");
-    if setup.tagged {
-        let _ = writeln!(out, "match to any set community {high}:{low}");
+    match setup.export {
+        Export::All => {}
+        Export::Short => out.push_str("deny to any prefix 0.0.0.0/0 prefixlen >= 24\n"),
+        Export::Tagged => {
+            let _ = writeln!(out, "match to any set community {high}:{low}");
+        }
     }
     out
 }

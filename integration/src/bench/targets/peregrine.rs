@@ -7,7 +7,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use super::{ADDRESS, ASN, PORT, Setup, TAG};
+use super::{ADDRESS, ASN, Export, PORT, Setup, TAG};
 use crate::bench::daemon::Daemon;
 
 /// The binary built beside this one, or the one `PEREGRINE` names.
@@ -39,13 +39,17 @@ fn configuration(setup: &Setup, dir: &Path) -> String {
         dir.join("peregrine.sock").display()
     );
     let (high, low) = TAG;
-    let edit = if setup.tagged {
-        format!("set = {{ add-communities = [\"{high}:{low}\"] }}, ")
-    } else {
-        String::new()
+    let rules = match setup.export {
+        Export::All => "{ action = \"accept\" }".to_owned(),
+        Export::Short => "{ match = { prefix = \"0.0.0.0/0\", length = [24, 32] }, action = \"reject\" }, \
+                          { action = \"accept\" }"
+            .to_owned(),
+        Export::Tagged => {
+            format!("{{ set = {{ add-communities = [\"{high}:{low}\"] }}, action = \"accept\" }}")
+        }
     };
     // Writing to a string cannot fail.
-    let _ = write!(out, "\n[[policy]]\nname = \"out\"\nrules = [{{ {edit}action = \"accept\" }}]\n");
+    let _ = write!(out, "\n[[policy]]\nname = \"out\"\nrules = [{rules}]\n");
     for (number, peer) in setup.peers.iter().enumerate() {
         let _ = write!(
             out,
