@@ -7,6 +7,10 @@ pub(crate) enum Rule {
     WholeFlush,
     /// A watermark stands still until the splice of the current generation is consumed.
     Generation,
+    /// Who comes from another group is withdrawn what only that one told.
+    Left,
+    /// Who asks for everything gets it, although another group told it the same.
+    Afresh,
 }
 
 #[cfg(test)]

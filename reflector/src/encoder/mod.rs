@@ -14,13 +14,14 @@ use std::time::{Duration, Instant};
 
 use bgp_core::types::PeerId;
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::delta::{BatchKind, DeltaBatch};
 use crate::group::{GroupId, GroupKey, ShardId};
 use crate::log::{FrameLog, LogLimits, Progress, SpliceMark};
 use crate::pack::{Packer, Place};
 use crate::resync::{Ask, Grant, Member, Moved, Previous, Request, ShardRequest};
+use crate::sabotage::{Rule, removed};
 use splices::{Collector, Splice};
 
 /// Something to be carried elsewhere.
@@ -56,6 +57,8 @@ pub struct Encoder {
     members: HashMap<PeerId, Arc<Progress>, FixedState>,
     /// Where members that are not yet in step come from.
     moved: HashMap<PeerId, Moved, FixedState>,
+    /// Members that are on their way to another group.
+    departing: HashSet<PeerId, FixedState>,
     /// Members there ever were.
     lives: u32,
     collector: Collector,
@@ -120,6 +123,7 @@ impl Encoder {
             log: FrameLog::new(limits),
             members: HashMap::default(),
             moved: HashMap::default(),
+            departing: HashSet::default(),
             lives: 0,
             collector: Collector::default(),
             splices: Vec::new(),
@@ -142,18 +146,29 @@ impl Encoder {
     /// A new member, detached until it is granted its first splice: the whole state and End-of-RIB.
     pub fn join(&mut self, peer: PeerId, now: Instant) -> Member {
         self.moved.remove(&peer);
-        self.enter(peer, now)
+        let progress = self.log.progress(&self.done);
+        self.enter(peer, progress, now)
     }
 
     /// A member that was told something by another group, as after a change of policy: it is granted the
-    /// difference, withdrawals included.
+    /// difference, withdrawals included. If it comes back to the group it departed from, it goes on where
+    /// it was.
     pub fn join_from(&mut self, peer: PeerId, moved: Moved, now: Instant) -> Member {
-        self.moved.insert(peer, moved);
-        self.enter(peer, now)
+        let progress = if moved.group == self.group {
+            let progress = self.log.progress(&moved.watermark);
+            if moved.synced {
+                progress.set_synced();
+            }
+            progress
+        } else {
+            self.moved.insert(peer, moved);
+            self.log.progress(&self.done)
+        };
+        self.enter(peer, progress, now)
     }
 
-    fn enter(&mut self, peer: PeerId, now: Instant) -> Member {
-        let progress = self.log.progress(&self.done);
+    fn enter(&mut self, peer: PeerId, progress: Arc<Progress>, now: Instant) -> Member {
+        self.departing.remove(&peer);
         self.members.insert(peer, Arc::clone(&progress));
         self.lives = self.lives.wrapping_add(1);
         let member = Member::new(peer, (self.group, self.lives), progress);
@@ -163,8 +178,24 @@ impl Encoder {
 
     /// Takes what [`Member::lagging`] or [`Member::refresh`] returned.
     pub fn request(&mut self, request: Request, now: Instant) {
-        if self.members.contains_key(&request.peer) {
-            self.collector.add(request, now);
+        if !self.members.contains_key(&request.peer) || self.departing.contains(&request.peer) {
+            return;
+        }
+        if request.afresh
+            && !removed(Rule::Afresh)
+            && let Some(moved) = self.moved.get_mut(&request.peer)
+        {
+            moved.synced = false;
+        }
+        self.collector.add(request, now);
+    }
+
+    /// A member is about to [depart](Member::depart): it is granted nothing any more, so that nobody waits
+    /// for it to read, but what it was told is remembered until it leaves.
+    pub fn depart(&mut self, peer: PeerId) {
+        if self.members.contains_key(&peer) {
+            self.departing.insert(peer);
+            self.collector.remove(peer);
         }
     }
 
@@ -178,6 +209,7 @@ impl Encoder {
     pub fn leave(&mut self, peer: PeerId) {
         self.members.remove(&peer);
         self.moved.remove(&peer);
+        self.departing.remove(&peer);
         self.collector.remove(peer);
     }
 

@@ -9,6 +9,7 @@ use super::pending::{Candidate, Outbound, Pending};
 use crate::adj_out::OutState;
 use crate::delta::{Audience, BatchKind, DeltaBatch};
 use crate::resync::Resync;
+use crate::sabotage::{Rule, removed};
 
 /// How far a splice has come.
 #[derive(Debug)]
@@ -108,7 +109,7 @@ fn tell_difference<K: NlriKey>(
     let (entry, was) = (group.adj.entry(dest), previous.adj.entry(dest));
     let live = entry.state == OutState::Live;
     let changed = entry.state != OutState::Empty && entry.flush > ask.from;
-    let may_hold = was.state != OutState::Empty || changed;
+    let may_hold = (was.state != OutState::Empty && !removed(Rule::Left)) || changed;
     if !live && !may_hold {
         return;
     }

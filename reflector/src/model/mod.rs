@@ -52,6 +52,9 @@ fn check<R: Rib>(world: &mut World<R>) -> Result<(), String> {
         if peer.routes != expected {
             return Err(format!("peer {id}: holds {:?}, should hold {expected:?}", peer.routes));
         }
+        if let Some(key) = expected.keys().find(|key| !peer.heard.contains(key)) {
+            return Err(format!("peer {id}: asked for everything, was not sent {key:?}"));
+        }
         if peer.end_of_rib == 0 {
             return Err(format!("peer {id}: no End-of-RIB"));
         }
@@ -94,7 +97,7 @@ fn every_peer_holds_what_the_oracle_says_100_000_times() {
 
 #[test]
 fn the_model_notices_when_a_rule_is_taken_away() {
-    for rule in [Rule::WholeFlush, Rule::Generation] {
+    for rule in [Rule::WholeFlush, Rule::Generation, Rule::Left, Rule::Afresh] {
         REMOVED.set(Some(rule));
         let noticed = (0..2000).find(|seed| run(*seed, 3).is_err());
         REMOVED.set(None);

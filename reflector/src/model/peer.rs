@@ -1,6 +1,6 @@
 //! The far end of a session: reads octets as a socket delivers them and keeps what it is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use bgp_core::types::{AttrBuilder, AttrSet, PerFamily, V4Key};
@@ -11,11 +11,14 @@ use crate::resync::{Member, WriteState};
 
 #[derive(Debug)]
 pub(crate) struct Peer {
-    pub(crate) member: Member,
+    /// None on the way from one group to another.
+    pub(crate) member: Option<Member>,
     /// What could not be written at once, to be sent first.
     pub(crate) rest: Vec<u8>,
     pub(crate) received: BytesMut,
     pub(crate) routes: BTreeMap<V4Key, AttrSet>,
+    /// What it was sent since it last asked for everything.
+    pub(crate) heard: BTreeSet<V4Key>,
     pub(crate) end_of_rib: usize,
     pub(crate) messages: usize,
 }
@@ -23,13 +26,18 @@ pub(crate) struct Peer {
 impl Peer {
     pub(crate) fn new(member: Member) -> Self {
         Self {
-            member,
+            member: Some(member),
             rest: Vec::new(),
             received: BytesMut::new(),
             routes: BTreeMap::new(),
+            heard: BTreeSet::new(),
             end_of_rib: 0,
             messages: 0,
         }
+    }
+
+    pub(crate) fn member(&mut self) -> &mut Member {
+        self.member.as_mut().unwrap()
     }
 
     /// The socket takes `room` octets, then would block.
@@ -40,8 +48,9 @@ impl Peer {
         if !self.rest.is_empty() {
             return WriteState::Blocked;
         }
+        let Some(member) = &mut self.member else { return WriteState::Detached };
         let received = &mut self.received;
-        let written = self.member.write_with(1 << 20, &mut self.rest, |slices| {
+        let written = member.write_with(1 << 20, &mut self.rest, |slices| {
             if room == 0 {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
@@ -76,6 +85,7 @@ impl Peer {
             }
             for announcement in update.announced.iter() {
                 for (_, key) in announcement.nlri.keys::<V4Key>() {
+                    self.heard.insert(key);
                     self.routes.insert(key, announcement.attrs.clone());
                 }
             }

@@ -67,8 +67,8 @@ impl Story {
                     self.export.request(request);
                 }
                 Output::Grant { peer, grant } => {
-                    let peer = self.peers.iter_mut().find(|p| p.member.peer() == peer);
-                    peer.unwrap().member.granted(grant);
+                    let peer = self.peers.iter_mut().map(Peer::member).find(|m| m.peer() == peer);
+                    peer.unwrap().granted(grant);
                 }
                 Output::Refused { peer } => self.refused.push(peer),
             }
@@ -97,7 +97,8 @@ fn a_thousand_joiners_share_one_splice() {
         story.turn(now);
         story.read();
     }
-    assert!(story.peers.iter().all(|p| p.routes.len() == 5000 && p.end_of_rib == 1 && p.member.is_synced()));
+    assert!(story.peers.iter().all(|p| p.routes.len() == 5000 && p.end_of_rib == 1));
+    assert!(story.peers.iter_mut().all(|p| p.member().is_synced()));
     assert_eq!(story.encoder.figures().routes, 5000);
     // The state and its second chunk.
     assert_eq!(story.asked, 2);
@@ -115,7 +116,7 @@ fn a_member_away_for_too_long_is_refused_and_the_memory_stays_bounded() {
         story.turn(now);
         story.read();
     }
-    assert!(story.peers[0].member.is_synced());
+    assert!(story.peers[0].member().is_synced());
     let count = 300_000;
     story.announce(count);
     story.turn(now);
@@ -129,7 +130,7 @@ fn a_member_away_for_too_long_is_refused_and_the_memory_stays_bounded() {
     let figures = story.export.figures().next().unwrap();
     assert!(figures.tombstones <= 256 << 10 && figures.tombstones > 250_000, "{figures:?}");
     assert_eq!(story.peers[0].read(usize::MAX), WriteState::Lagging);
-    let request = story.peers[0].member.lagging();
+    let request = story.peers[0].member().lagging();
     story.encoder.request(request, now);
     for _ in 0..3 {
         now += Duration::from_secs(1);

@@ -43,6 +43,8 @@ pub(crate) struct World<R> {
     at: BTreeMap<u16, usize>,
     /// Where a peer still is one although it was moved.
     left: BTreeMap<u16, usize>,
+    /// On the way from one group to another, and whether they asked for everything meanwhile.
+    between: BTreeMap<u16, (Moved, bool)>,
     pub(crate) moves: usize,
     sets: Vec<AttrSet>,
     infos: Vec<(PeerId, PeerInfo)>,
@@ -82,6 +84,7 @@ impl<R: Rib> World<R> {
             peers: BTreeMap::new(),
             at: PEERS.map(|peer| (peer, usize::from(peer - 1) / 3 * 2)).collect(),
             left: BTreeMap::new(),
+            between: BTreeMap::new(),
             moves: 0,
             sets: sets(),
             infos,
@@ -93,6 +96,10 @@ impl<R: Rib> World<R> {
 
     pub(crate) fn step(&mut self) {
         self.now += Duration::from_millis(self.dice.below(60));
+        let arrives = self.between.keys().find(|_| self.dice.below(20) == 0).copied();
+        if let Some(peer) = arrives {
+            self.arrive(peer);
+        }
         match self.dice.below(100) {
             0..18 => (0..=self.dice.below(14)).for_each(|_| self.change_route()),
             18..32 => {
@@ -112,8 +119,7 @@ impl<R: Rib> World<R> {
             }
             _ if self.dice.below(2) == 0 => {
                 let peer = self.a_peer();
-                let request = self.peers.get_mut(&peer).unwrap().member.refresh();
-                self.encoders[self.at[&peer]].request(request, self.now);
+                self.refresh(peer);
             }
             _ => {
                 // All of a role, as after a change of its policy, or one of them.
@@ -127,7 +133,21 @@ impl<R: Rib> World<R> {
         1 + self.dice.below(9) as u16
     }
 
+    fn refresh(&mut self, peer: u16) {
+        let far = self.peers.get_mut(&peer).unwrap();
+        far.heard.clear();
+        match (&mut far.member, self.between.get_mut(&peer)) {
+            (Some(member), _) => {
+                let request = member.refresh();
+                self.encoders[self.at[&peer]].request(request, self.now);
+            }
+            (None, Some((_, afresh))) => *afresh = true,
+            (None, None) => {}
+        }
+    }
+
     fn reset(&mut self, peer: u16) {
+        self.between.remove(&peer);
         for group in [Some(self.at[&peer]), self.left.remove(&peer)].into_iter().flatten() {
             self.encoders[group].leave(PeerId(peer));
         }
@@ -142,25 +162,46 @@ impl<R: Rib> World<R> {
     /// To the other group of the peer's role; one move at a time.
     fn regroup(&mut self, peer: u16) {
         self.finish_move(peer);
-        if self.left.contains_key(&peer) {
+        let far = self.peers.get_mut(&peer).unwrap();
+        if self.left.contains_key(&peer) || far.member.is_none() {
             return;
         }
-        let (from, to) = (self.at[&peer], self.at[&peer] ^ 1);
-        let Some(Peer { member, rest, received, routes, .. }) = self.peers.remove(&peer) else { return };
-        let moved = member.depart();
-        let member = self.encoders[to].join_from(PeerId(peer), moved, self.now);
-        self.peers.insert(peer, Peer { rest, received, routes, ..Peer::new(member) });
+        // What the encoder granted before it knew is under way still.
+        self.encoders[self.at[&peer]].depart(PeerId(peer));
+        let Some(member) = far.member.take() else { return };
+        self.between.insert(peer, (member.depart(), false));
+        if self.dice.below(8) == 0 {
+            self.refresh(peer);
+        }
+    }
+
+    /// Now and then the policy was changed back meanwhile.
+    fn arrive(&mut self, peer: u16) {
+        let Some((moved, afresh)) = self.between.remove(&peer) else { return };
+        let from = self.at[&peer];
+        let to = if self.dice.below(4) == 0 { from } else { from ^ 1 };
+        let mut member = self.encoders[to].join_from(PeerId(peer), moved, self.now);
+        if afresh {
+            self.encoders[to].request(member.refresh(), self.now);
+        }
+        self.peers.get_mut(&peer).unwrap().member = Some(member);
         self.at.insert(peer, to);
-        self.left.insert(peer, from);
-        self.moves += 1;
+        if to != from {
+            self.left.insert(peer, from);
+            self.moves += 1;
+        }
     }
 
     fn finish_move(&mut self, peer: u16) {
-        if self.peers[&peer].member.is_synced()
+        if self.is_synced(peer)
             && let Some(from) = self.left.remove(&peer)
         {
             self.encoders[from].leave(PeerId(peer));
         }
+    }
+
+    fn is_synced(&self, peer: u16) -> bool {
+        self.peers[&peer].member.as_ref().is_some_and(Member::is_synced)
     }
 
     fn change_route(&mut self) {
@@ -222,8 +263,10 @@ impl<R: Rib> World<R> {
     /// Moves messages between tasks.
     fn carry(&mut self, count: usize) {
         for _ in 0..count {
-            if let Some((_, peer, grant)) = self.grants.pop_front() {
-                self.peers.get_mut(&peer.0).unwrap().member.granted(grant);
+            if let Some((_, peer, grant)) = self.grants.pop_front()
+                && let Some(member) = &mut self.peers.get_mut(&peer.0).unwrap().member
+            {
+                member.granted(grant);
             }
             if let Some(request) = self.requests.pop_front() {
                 self.exports[usize::from(request.shard.0)].request(request);
@@ -235,8 +278,10 @@ impl<R: Rib> World<R> {
         let Some(far) = self.peers.get_mut(&peer) else { return WriteState::Drained };
         let state = far.read(room);
         let at = self.at[&peer];
-        if state == WriteState::Lagging {
-            let request = far.member.lagging();
+        if state == WriteState::Lagging
+            && let Some(member) = &mut far.member
+        {
+            let request = member.lagging();
             self.lagged += usize::from(!request.whole);
             self.encoders[at].request(request, self.now);
         }
@@ -264,9 +309,12 @@ impl<R: Rib> World<R> {
             }
             (0..GROUPS).for_each(|group| self.process(group));
             self.carry(100);
+            for peer in PEERS {
+                self.arrive(peer);
+            }
             PEERS.for_each(|peer| self.finish_move(peer));
             let drained = PEERS.filter(|peer| self.read(*peer, usize::MAX) == WriteState::Drained).count();
-            let synced = self.peers.values().all(|peer| peer.member.is_synced());
+            let synced = PEERS.into_iter().all(|peer| self.is_synced(peer));
             let asked = (0..GROUPS as u16)
                 .any(|group| self.exports.iter().any(|export| export.is_behind(GroupId(group))));
             let idle = self.batches.iter().all(VecDeque::is_empty) && self.requests.is_empty() && !asked;

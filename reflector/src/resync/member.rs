@@ -24,6 +24,8 @@ pub struct Member {
     splice: Option<(SpliceId, u64)>,
     /// Only everything will do: the peer never had it, or asked for it again.
     whole: bool,
+    /// The peer asked for everything, and must be sent even what it is known to hold.
+    afresh: bool,
     /// The last request; grants for earlier ones, or for a member before us of that name, come too late.
     asked: RequestId,
 }
@@ -35,6 +37,8 @@ pub struct Request {
     pub peer: PeerId,
     /// Everything announced, not only changes since the watermark.
     pub whole: bool,
+    /// Also what the peer was told by another group before, and holds.
+    pub(crate) afresh: bool,
     pub(crate) asked: RequestId,
 }
 
@@ -95,7 +99,8 @@ struct Cursor {
 impl Member {
     pub(crate) fn new(peer: PeerId, (group, life): (GroupId, u32), progress: Arc<Progress>) -> Self {
         let asked = RequestId { group, life, count: 0 };
-        Self { peer, progress, at: None, splice: None, whole: true, asked }
+        let whole = !progress.is_synced();
+        Self { peer, progress, at: None, splice: None, whole, afresh: false, asked }
     }
 
     /// The peer.
@@ -120,11 +125,12 @@ impl Member {
 
     /// What to ask when the peer wants everything again (RFC 2918).
     pub fn refresh(&mut self) -> Request {
-        self.whole = true;
+        (self.whole, self.afresh) = (true, true);
         self.lagging()
     }
 
-    /// Stops reading for good: the peer is about to join another group.
+    /// Stops reading for good, as [`crate::Encoder::depart`] asked for: the peer is about to join another
+    /// group.
     ///
     /// Messages written before stay written; what the new group tells makes up the difference.
     pub fn depart(mut self) -> Moved {
@@ -133,7 +139,7 @@ impl Member {
     }
 
     pub(crate) fn request(&self) -> Request {
-        Request { peer: self.peer, whole: self.whole, asked: self.asked }
+        Request { peer: self.peer, whole: self.whole, afresh: self.afresh, asked: self.asked }
     }
 
     /// Reads on as the encoder allows.
@@ -274,7 +280,7 @@ impl Member {
             *shards &= !shard_bit(mark.shard.0);
             if *shards == 0 {
                 self.splice = None;
-                self.whole = false;
+                (self.whole, self.afresh) = (false, false);
                 self.progress.set_synced();
                 done.synced = true;
             }

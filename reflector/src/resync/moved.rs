@@ -5,7 +5,7 @@ use crate::group::GroupId;
 /// What a peer was told in the group it leaves, from [`super::Member::depart`].
 ///
 /// The peer has to stay known to the encoder of that group, and the group to the shards, until the new
-/// member is synced: withdrawn routes must be remembered that long.
+/// member is synced, and then leave it: withdrawn routes must be remembered that long.
 #[derive(Clone, Debug)]
 pub struct Moved {
     pub(crate) group: GroupId,
