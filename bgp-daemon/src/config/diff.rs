@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::model::{
-    Chain, Config, Decision, Fib, Log, Neighbor, Originate, PolicyModel, PolicyRef, Restart, SessionIdentity,
+    Chain, Config, Decision, Log, Neighbor, Originate, PolicyModel, PolicyRef, Restart, SessionIdentity,
 };
 
 /// One step from the old configuration to the new one.
@@ -42,8 +42,8 @@ pub enum Command {
     AddPeer(Box<Neighbor>),
     /// Other networks or interfaces to announce.
     Originate(Originate),
-    /// Other kernel programming.
-    Fib(Fib),
+    /// Whether own kernel routes stay when the process ends.
+    KeepOnExit(bool),
     /// Another decision process: every destination must be decided again.
     Decision(Decision),
     /// Used at the next start only.
@@ -78,8 +78,8 @@ pub fn diff(old: &Config, new: &Config) -> Result<Vec<Command>, NeedsRestart> {
     if old.originate != new.originate {
         commands.push(Command::Originate(new.originate.clone()));
     }
-    if old.fib != new.fib {
-        commands.push(Command::Fib(new.fib));
+    if old.fib.keep_on_exit != new.fib.keep_on_exit {
+        commands.push(Command::KeepOnExit(new.fib.keep_on_exit));
     }
     if old.decision != new.decision {
         commands.push(Command::Decision(new.decision));
@@ -125,6 +125,9 @@ fn restart_keys(old: &Config, new: &Config) -> Vec<&'static str> {
         ("api.socket", old.api.socket == new.api.socket),
         ("reflector.cluster-id", old.reflector.cluster_id == new.reflector.cluster_id),
         ("log.format", old.log.format == new.log.format),
+        ("fib.program", old.fib.program == new.fib.program),
+        ("fib.table", old.fib.table == new.fib.table),
+        ("fib.metric", old.fib.metric == new.fib.metric),
         ("fib.protocol", old.fib.protocol == new.fib.protocol),
     ])
 }

@@ -38,6 +38,20 @@ fn a_key_of_the_running_process_refuses_the_reload_whole() {
 }
 
 #[test]
+fn where_kernel_routes_go_is_settled_at_the_start() {
+    for (line, key) in [
+        ("table = 100", "fib.table"),
+        ("metric = 30", "fib.metric"),
+        ("protocol = 200", "fib.protocol"),
+        ("program = false", "fib.program"),
+    ] {
+        let changed = format!("{BASE}\n[fib]\n{line}\n");
+        let refused = diff(&config(BASE), &config(&changed)).unwrap_err();
+        assert_eq!(refused, NeedsRestart { keys: vec![key] }, "{line}");
+    }
+}
+
+#[test]
 fn only_a_change_of_identity_resets_a_session() {
     let identity = [
         "port = 1179",
@@ -96,7 +110,7 @@ fn a_renumbered_peer_is_removed_before_its_name_is_used_again() {
 fn the_other_sections_change_alone() {
     let commands = commands(|base| {
         format!(
-            "{base}\n[originate]\nnetworks = [\"10.0.0.0/8\"]\n[fib]\nmetric = 30\n[decision]\nmultipath = 1\n\
+            "{base}\n[originate]\nnetworks = [\"10.0.0.0/8\"]\n[fib]\nkeep-on-exit = false\n[decision]\nmultipath = 1\n\
              [restart]\nenabled = false\n[log]\nlevel = \"debug\"\n"
         )
     });
@@ -105,7 +119,7 @@ fn the_other_sections_change_alone() {
         .map(|command| match command {
             Command::Log(_) => "log",
             Command::Originate(_) => "originate",
-            Command::Fib(_) => "fib",
+            Command::KeepOnExit(false) => "fib",
             Command::Decision(_) => "decision",
             Command::Restart(_) => "restart",
             _ => "another",

@@ -94,8 +94,8 @@ impl Supervisor {
                 let choices = decision(*choices);
                 self.tell_shards(|| ShardMessage::Decision(choices)).await;
             }
-            // Used at the next start, or when the process ends.
-            Command::Restart(_) | Command::Fib(_) => {}
+            // Read from the configuration at the next start, or when the process ends.
+            Command::Restart(_) | Command::KeepOnExit(_) => {}
         }
     }
 
