@@ -6,6 +6,7 @@ use std::io::{self, IoSlice};
 use bgp_core::session::Negotiated;
 use bgp_core::types::{Family, PeerId};
 use reflector::{Member, Request, WriteState};
+use tokio::sync::oneshot::error::RecvError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::encoder::{EncoderMessage, EncoderSender, News, Subscription};
@@ -33,7 +34,9 @@ enum State {
 #[derive(Debug)]
 struct Membership {
     family: Family,
-    member: Member,
+    place: Place,
+    /// Somebody waits for the peer to be in step with its group.
+    moving: bool,
     news: mpsc::UnboundedReceiver<News>,
     inbox: Option<News>,
     end: watch::Receiver<u64>,
@@ -41,6 +44,26 @@ struct Membership {
     /// What the encoder has yet to be asked.
     request: Option<Request>,
     refused: bool,
+}
+
+#[derive(Debug)]
+enum Place {
+    Member(Member),
+    /// On the way to another group, in which the peer asked for everything or did not.
+    Between {
+        next: oneshot::Receiver<Subscription>,
+        refresh: bool,
+    },
+    /// There is no group for it.
+    Nowhere,
+}
+
+/// To the supervisor, of the present session.
+#[derive(Clone, Copy, Debug)]
+struct Sender<'a> {
+    peer: PeerId,
+    generation: u64,
+    mail: &'a Mail,
 }
 
 impl GroupEgress {
@@ -74,8 +97,7 @@ impl Egress for GroupEgress {
 
     fn refresh(&mut self, family: Family) {
         for membership in self.members().iter_mut().filter(|m| m.family == family) {
-            let request = membership.member.refresh();
-            membership.ask(request);
+            membership.refresh();
         }
     }
 
@@ -104,9 +126,11 @@ impl Egress for GroupEgress {
         rest: &mut Vec<u8>,
         write: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<Offer> {
+        let sender = Sender { peer: self.peer, generation: self.generation, mail: &self.mail };
+        let State::Up(members) = &mut self.state else { return Ok(Offer::Drained) };
         let mut left = budget;
-        for membership in self.members() {
-            match membership.write(&mut left, rest, write)? {
+        for membership in members {
+            match membership.write(sender, &mut left, rest, write)? {
                 Offer::Drained => {}
                 other => return Ok(other),
             }
@@ -117,8 +141,9 @@ impl Egress for GroupEgress {
 
 impl Membership {
     fn new(subscription: Subscription) -> Self {
-        let Subscription { family, member, news, end, encoder } = subscription;
-        Self { family, member, news, inbox: None, end, encoder, request: None, refused: false }
+        let Subscription { family, moving, member, news, end, encoder } = subscription;
+        let place = Place::Member(member);
+        Self { family, place, moving, news, inbox: None, end, encoder, request: None, refused: false }
     }
 
     /// Asks the encoder, or notes that it has yet to be asked.
@@ -126,8 +151,51 @@ impl Membership {
         self.request = self.encoder.try_send(EncoderMessage::Request(request)).err().map(|_| request);
     }
 
+    fn refresh(&mut self) {
+        match &mut self.place {
+            Place::Member(member) => {
+                let request = member.refresh();
+                self.ask(request);
+            }
+            Place::Between { refresh, .. } => *refresh = true,
+            Place::Nowhere => {}
+        }
+    }
+
+    /// Stops reading, and asks the supervisor for the group that fits now.
+    fn depart(&mut self, sender: Sender<'_>) {
+        let (reply, next) = oneshot::channel();
+        let between = Place::Between { next, refresh: false };
+        if let Place::Member(member) = std::mem::replace(&mut self.place, between) {
+            self.request = None;
+            let Sender { peer, generation, mail } = sender;
+            let (family, moved) = (self.family, member.depart());
+            mail.post(peer, SessionNews::Departed { generation, family, moved, reply });
+        }
+    }
+
+    fn arrive(&mut self, next: Result<Subscription, RecvError>) {
+        let Place::Between { refresh, .. } = std::mem::replace(&mut self.place, Place::Nowhere) else {
+            return;
+        };
+        match next {
+            Ok(subscription) => {
+                *self = Self::new(subscription);
+                if refresh {
+                    self.refresh();
+                }
+            }
+            // The session is over, or so is the process; if neither, it has to begin anew.
+            Err(_) => self.refused = true,
+        }
+    }
+
     /// Waits for news, for more in the log, or for room to ask.
     async fn ready(&mut self) {
+        if let Place::Between { next, .. } = &mut self.place {
+            let next = next.await;
+            return self.arrive(next);
+        }
         tokio::select! {
             news = self.news.recv() => match news {
                 Some(news) => self.inbox = Some(news),
@@ -147,6 +215,7 @@ impl Membership {
 
     fn write(
         &mut self,
+        sender: Sender<'_>,
         left: &mut usize,
         rest: &mut Vec<u8>,
         write: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
@@ -155,8 +224,13 @@ impl Membership {
         self.end.borrow_and_update();
         while let Some(news) = self.inbox.take().or_else(|| self.news.try_recv().ok()) {
             match news {
-                News::Grant(grant) => self.member.granted(grant),
-                News::Refused => self.refused = true,
+                News::Grant(grant) => {
+                    if let Place::Member(member) = &mut self.place {
+                        member.granted(grant);
+                    }
+                }
+                News::Refused => self.refused |= matches!(self.place, Place::Member(_)),
+                News::Depart => self.depart(sender),
             }
         }
         if self.refused {
@@ -165,7 +239,12 @@ impl Membership {
         if *left == 0 {
             return Ok(Offer::Budget);
         }
-        let written = self.member.write_with(*left, rest, &mut *write)?;
+        let Place::Member(member) = &mut self.place else { return Ok(Offer::Drained) };
+        let written = member.write_with(*left, rest, &mut *write)?;
+        if written.synced && std::mem::take(&mut self.moving) {
+            let Sender { peer, generation, mail } = sender;
+            mail.post(peer, SessionNews::Arrived { generation, family: self.family });
+        }
         *left = left.saturating_sub(written.bytes);
         if written.wake_encoder {
             // A full queue wakes it just as well.
@@ -176,7 +255,7 @@ impl Membership {
             WriteState::Budget => Offer::Budget,
             WriteState::Blocked => Offer::Blocked,
             WriteState::Lagging => {
-                let request = self.member.lagging();
+                let request = member.lagging();
                 self.ask(request);
                 Offer::Drained
             }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bgp_core::types::{Family, PeerId};
 use reflector::encoder::{EncoderFigures, Output};
-use reflector::{DeltaBatch, Encoder, Grant, GroupId, GroupKey, LogLimits, Member, Request, ShardId};
+use reflector::{DeltaBatch, Encoder, Grant, GroupId, GroupKey, LogLimits, Member, Moved, Request, ShardId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::shard::{ENCODER_QUEUE, ShardMessage, ShardSender};
@@ -21,12 +21,16 @@ pub enum EncoderMessage {
     Join {
         /// Of this peer.
         peer: PeerId,
+        /// What another group told it in this session.
+        from: Option<Moved>,
         /// Its end.
         reply: oneshot::Sender<Subscription>,
     },
     /// A member needs state.
     Request(Request),
-    /// A session is lost.
+    /// A member goes to another group: it is told so, and what it was told is remembered until it leaves.
+    Depart(PeerId),
+    /// A session is lost, or is in step with another group.
     Leave(PeerId),
     /// A member has read on while the encoder waited for that.
     ReadOn,
@@ -41,9 +45,11 @@ pub enum EncoderMessage {
 pub struct Subscription {
     /// The family of the group.
     pub family: Family,
+    /// The supervisor waits for the member to be in step, to take it out of the group it came from.
+    pub moving: bool,
     /// Reads the log.
     pub member: Member,
-    /// Grants to read on, and refusals.
+    /// Grants to read on, refusals, and the order to go.
     pub news: mpsc::UnboundedReceiver<News>,
     /// Changes when there is more to read.
     pub end: watch::Receiver<u64>,
@@ -51,13 +57,16 @@ pub struct Subscription {
     pub encoder: mpsc::Sender<EncoderMessage>,
 }
 
-/// What an encoder tells one member. At most one is under way for each request of the member.
+/// What an encoder tells one member. At most one is under way for each request of the member, and an order
+/// to go.
 #[derive(Debug)]
 pub enum News {
     /// For [`Member::granted`].
     Grant(Grant),
     /// Nobody knows any more what was withdrawn while the member was away: the session must be reset.
     Refused,
+    /// Another group fits the peer now: [`Member::depart`].
+    Depart,
 }
 
 /// Figures of one group and how far behind each member is, in octets; `None` for detached ones.
@@ -159,18 +168,25 @@ impl Task {
     fn handle(&mut self, message: EncoderMessage) {
         let now = Instant::now();
         match message {
-            EncoderMessage::Join { peer, reply } => {
+            EncoderMessage::Join { peer, from, reply } => {
                 let Some(encoder) = self.messages.upgrade() else { return };
                 let (sender, news) = mpsc::unbounded_channel();
-                let member = self.encoder.join(peer, now);
+                let member = match from {
+                    None => self.encoder.join(peer, now),
+                    Some(moved) => self.encoder.join_from(peer, moved, now),
+                };
                 self.members.insert(peer, sender);
-                let family = self.family;
-                let subscription = Subscription { family, member, news, end: self.end.subscribe(), encoder };
+                let (family, end) = (self.family, self.end.subscribe());
+                let subscription = Subscription { family, moving: false, member, news, end, encoder };
                 if reply.send(subscription).is_err() {
                     self.leave(peer);
                 }
             }
             EncoderMessage::Request(request) => self.encoder.request(request, now),
+            EncoderMessage::Depart(peer) => {
+                self.encoder.depart(peer);
+                self.tell(peer, News::Depart);
+            }
             EncoderMessage::Leave(peer) => self.leave(peer),
             EncoderMessage::ReadOn => {}
             EncoderMessage::HoldEndOfRib(hold) => self.encoder.hold_end_of_rib(hold),

@@ -1,11 +1,15 @@
 //! The update groups of this speaker: made with their first member, removed with their last.
+//!
+//! When another group fits a peer, as after a change of its export policy, it moves without losing its
+//! session: it is told to [`Groups::depart`], joins the other group with what it was told so far, and leaves
+//! the first one only when it [is in step](Groups::arrived) with the other. A family moves once at a time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use bgp_core::policy::Policy;
-use bgp_core::types::PeerId;
-use reflector::{GroupId, GroupKey};
+use bgp_core::types::{Family, PeerId};
+use reflector::{GroupId, GroupKey, Moved};
 use tokio::sync::oneshot;
 
 use super::encoder::{self, EncoderMessage, EncoderSender, GroupReport, Subscription};
@@ -25,6 +29,19 @@ struct Group {
     id: GroupId,
     encoder: EncoderSender,
     members: Vec<PeerId>,
+    /// Those on their way to another group, until they are in step with it.
+    departing: Vec<PeerId>,
+}
+
+impl Group {
+    async fn give_up(&mut self, peer: PeerId) {
+        let before = self.members.len() + self.departing.len();
+        self.members.retain(|member| *member != peer);
+        self.departing.retain(|member| *member != peer);
+        if self.members.len() + self.departing.len() != before {
+            let _ = self.encoder.send(EncoderMessage::Leave(peer)).await;
+        }
+    }
 }
 
 /// One group for the operator.
@@ -45,31 +62,69 @@ impl Groups {
     }
 
     /// Makes `peer` a member of the group of `key`; `None` only while the process ends.
-    pub async fn join(&mut self, peer: PeerId, key: GroupKey, policy: Arc<Policy>) -> Option<Subscription> {
+    ///
+    /// If it comes `from` another group of the family, it is no longer a member of that.
+    pub async fn join(
+        &mut self,
+        peer: PeerId,
+        key: GroupKey,
+        policy: Arc<Policy>,
+        from: Option<Moved>,
+    ) -> Option<Subscription> {
         if !self.by_key.contains_key(&key) {
             let group = self.make(&key, policy).await;
             self.by_key.insert(key.clone(), group);
         }
+        for group in self.of_family(key.family) {
+            group.members.retain(|member| *member != peer);
+        }
         let group = self.by_key.get_mut(&key)?;
+        // It may have come back to the group it was told to depart from.
+        let moving = from.is_some() && !group.departing.contains(&peer);
+        group.departing.retain(|member| *member != peer);
         let (reply, subscription) = oneshot::channel();
-        group.encoder.send(EncoderMessage::Join { peer, reply }).await.ok()?;
+        group.encoder.send(EncoderMessage::Join { peer, from, reply }).await.ok()?;
         group.members.push(peer);
-        subscription.await.ok()
+        let subscription = subscription.await.ok()?;
+        Some(Subscription { moving, ..subscription })
+    }
+
+    /// Tells `peer` to stop reading from its group of `family` and to ask for another, unless it is on its
+    /// way already.
+    pub async fn depart(&mut self, peer: PeerId, family: Family) {
+        if self.of_family(family).any(|group| group.departing.contains(&peer)) {
+            return;
+        }
+        for group in self.of_family(family).filter(|group| group.members.contains(&peer)) {
+            group.departing.push(peer);
+            let _ = group.encoder.send(EncoderMessage::Depart(peer)).await;
+        }
+    }
+
+    /// `peer` is in step with its new group of `family`, and leaves the one it came from.
+    pub async fn arrived(&mut self, peer: PeerId, family: Family) {
+        for group in self.of_family(family).filter(|group| group.departing.contains(&peer)) {
+            group.give_up(peer).await;
+        }
+        self.remove_empty().await;
     }
 
     /// Takes `peer` out of every group.
     pub async fn leave(&mut self, peer: PeerId) {
-        let mut empty = Vec::new();
-        for (key, group) in &mut self.by_key {
-            let before = group.members.len();
-            group.members.retain(|member| *member != peer);
-            if group.members.len() != before {
-                let _ = group.encoder.send(EncoderMessage::Leave(peer)).await;
-            }
-            if group.members.is_empty() {
-                empty.push(key.clone());
-            }
+        for group in self.by_key.values_mut() {
+            group.give_up(peer).await;
         }
+        self.remove_empty().await;
+    }
+
+    fn of_family(&mut self, family: Family) -> impl Iterator<Item = &mut Group> {
+        self.by_key.iter_mut().filter(move |(key, _)| key.family == family).map(|(_, group)| group)
+    }
+
+    async fn remove_empty(&mut self) {
+        let empty = |group: &Group| group.members.is_empty() && group.departing.is_empty();
+        let empty = self.by_key.iter().filter(|(_, group)| empty(group));
+        let empty: Vec<GroupKey> = empty.map(|(key, _)| key.clone()).collect();
         for key in empty {
             if let Some(group) = self.by_key.remove(&key) {
                 // With its sender goes the encoder; what it still asks of the shards finds no group.
@@ -123,7 +178,7 @@ impl Groups {
         if self.hold_end_of_rib {
             let _ = encoder.send(EncoderMessage::HoldEndOfRib(true)).await;
         }
-        Group { id, encoder, members: Vec::new() }
+        Group { id, encoder, members: Vec::new(), departing: Vec::new() }
     }
 
     /// The next number that no group has; there are never as many groups as numbers.

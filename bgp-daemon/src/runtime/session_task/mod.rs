@@ -129,6 +129,8 @@ pub enum Command {
     Session(Input<'static>),
     /// Other options for connections made from now on.
     Link(Link),
+    /// Another name for logs.
+    Rename(String),
     /// Send the peer a family again, without being asked.
     SendAgain(Family),
     /// How the session stands.

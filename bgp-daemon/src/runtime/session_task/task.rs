@@ -148,6 +148,7 @@ impl<I: Ingest, E: Egress> Task<I, E> {
             Some(Command::Accept(stream, remote)) => self.connected(stream, remote, Direction::Incoming),
             Some(Command::Session(input)) => self.session.handle_input(input, now),
             Some(Command::Link(link)) => self.link = link,
+            Some(Command::Rename(name)) => self.name = name,
             Some(Command::SendAgain(family)) => {
                 self.egress.refresh(family);
                 self.ready = true;

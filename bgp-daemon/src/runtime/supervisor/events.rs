@@ -8,10 +8,8 @@ use tokio::sync::oneshot;
 
 use super::peers::Up;
 use super::{Event, SessionNews, Supervisor};
-use crate::runtime::addresses::{host_addresses, own_next_hops};
 use crate::runtime::encoder::Subscription;
 use crate::runtime::local::{self, LocalChange};
-use crate::runtime::peering::{group_keys, local_address};
 use crate::runtime::shard::ShardMessage;
 
 impl Supervisor {
@@ -25,6 +23,16 @@ impl Supervisor {
                 let up = self.peers.by_id(peer).and_then(|peering| peering.up.as_mut());
                 if let Some(done) = up.and_then(|up| up.done.get_mut(family)) {
                     *done = true;
+                }
+            }
+            Event::Session(peer, SessionNews::Departed { generation, family, moved, reply }) => {
+                if self.is_present(peer, generation) {
+                    self.on_departed(peer, family, moved, reply).await;
+                }
+            }
+            Event::Session(peer, SessionNews::Arrived { generation, family }) => {
+                if self.is_present(peer, generation) {
+                    self.on_arrived(peer, family).await;
                 }
             }
             Event::Session(peer, SessionNews::Down { generation }) => self.on_down(peer, generation).await,
@@ -53,7 +61,12 @@ impl Supervisor {
         }
         self.deferral.up(peer, &negotiated);
         // The session that is gone meanwhile has no use for it, and says so next.
-        let _ = reply.send(self.join_groups(peer, &negotiated).await);
+        let _ = reply.send(self.join_groups(peer).await);
+    }
+
+    /// Whether the supervisor knows this session, and no later one.
+    fn is_present(&mut self, peer: PeerId, generation: u64) -> bool {
+        self.peers.by_id(peer).is_some_and(|peering| peering.up.is_some() && peering.generation == generation)
     }
 
     async fn on_down(&mut self, peer: PeerId, generation: u64) {
@@ -65,28 +78,6 @@ impl Supervisor {
         peering.up = None;
         self.deferral.down(peer);
         self.groups.leave(peer).await;
-    }
-
-    /// Makes the peer a member of one group a family.
-    async fn join_groups(&mut self, peer: PeerId, negotiated: &Negotiated) -> Vec<Subscription> {
-        let Some(peering) = self.peers.by_id(peer) else { return Vec::new() };
-        let settings = peering.settings.borrow().clone();
-        let own = own_next_hops(local_address(negotiated), &host_addresses());
-        let keys = group_keys(&self.config, &settings, negotiated, own);
-        let mut subscriptions = Vec::new();
-        for key in keys {
-            if key.local_next_hop.is_none() {
-                self.problem(format!(
-                    "peer {}: no own {} address on the interface of {}; routes that need one as next hop are not sent",
-                    settings.neighbor.name,
-                    if key.family.afi == 1 { "IPv4" } else { "IPv6" },
-                    local_address(negotiated),
-                ));
-            }
-            let policy = self.policies.get(key.export);
-            subscriptions.extend(self.groups.join(peer, key, policy).await);
-        }
-        subscriptions
     }
 
     pub(super) async fn on_fib(&mut self, event: FibEvent) {

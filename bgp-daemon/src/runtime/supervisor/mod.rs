@@ -13,6 +13,7 @@
 mod act;
 mod events;
 mod peers;
+mod regroup;
 mod reload;
 mod report;
 mod start;
@@ -25,6 +26,7 @@ use bgp_core::policy::PolicyId;
 use bgp_core::session::{Negotiated, RestartFlags, StopReason};
 use bgp_core::types::{Family, PeerId};
 use fib_sync::{FibEvent, FibHandle};
+use reflector::Moved;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::deferral::Deferral;
@@ -58,6 +60,24 @@ pub enum SessionNews {
     },
     /// The peer has sent everything of a family.
     EndOfRib(Family),
+    /// The peer has stopped reading from its group of a family, as it was told, and needs another.
+    Departed {
+        /// Which of the sessions.
+        generation: u64,
+        /// The family.
+        family: Family,
+        /// What it was told so far.
+        moved: Moved,
+        /// The group the session writes from now on.
+        reply: oneshot::Sender<Subscription>,
+    },
+    /// The peer has everything of the group it has moved to.
+    Arrived {
+        /// Which of the sessions.
+        generation: u64,
+        /// The family.
+        family: Family,
+    },
     /// The session is lost.
     Down {
         /// Which.

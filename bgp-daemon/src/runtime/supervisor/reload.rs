@@ -1,5 +1,6 @@
 //! Changing the configuration while running: all of it or none.
 
+use bgp_core::policy::PolicyId;
 use bgp_core::session::{Input, ResetReason, StopReason};
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use super::peers::{NewPeer, remote};
 use super::{InUse, Supervisor};
 use crate::admin::api::{ApiError, Done, ErrorCode};
 use crate::config::diff::{self, Command};
-use crate::config::model::Neighbor;
+use crate::config::model::{Chain, Neighbor};
 use crate::config::{self, Host};
 use crate::runtime::listener::{Directory, Known, PeerKey};
 use crate::runtime::peering::{PeerSettings, peer_info, session_config, timers};
@@ -88,6 +89,7 @@ impl Supervisor {
                 self.change_peer(neighbor).await;
             }
             Command::Originate(originate) => {
+                // Only fails when the route task has ended, which the main loop sees.
                 let _ = self.fib.reconfigure(origin_rules(originate)).await;
             }
             Command::Decision(choices) => {
@@ -121,7 +123,10 @@ impl Supervisor {
         let in_use = self.policies_of(neighbor).await;
         let Some(peering) = self.peers.get_mut(neighbor.address) else { return };
         let was_shut = peering.is_shut();
-        let before = peering.settings.send_replace(settings(neighbor.clone(), in_use));
+        if peering.neighbor().name != neighbor.name {
+            peering.command(SessionCommand::Rename(neighbor.name.clone())).await;
+        }
+        peering.settings.send_replace(settings(neighbor.clone(), in_use));
         peering.tell(Input::Reconfigure(timers(neighbor))).await;
         match (was_shut, peering.is_shut()) {
             (true, false) => peering.tell(Input::Start).await,
@@ -130,35 +135,30 @@ impl Supervisor {
             }
             _ => {}
         }
-        let (id, up) = (peering.id, peering.up.as_ref().map(|up| up.negotiated.clone()));
-        let now = peering.settings.borrow().clone();
-        let Some(negotiated) = up else { return };
-        self.tell_shards(|| ShardMessage::PeerChanged(id, Box::new(peer_info(&now, &negotiated)))).await;
-        if before.export != now.export || before.neighbor.next_hop != now.neighbor.next_hop {
-            self.move_groups(id, &negotiated).await;
+        let (id, shut) = (peering.id, peering.is_shut());
+        let info = peering.up.as_ref().map(|up| peer_info(&peering.settings.borrow(), &up.negotiated));
+        if shut {
+            self.deferral.without(id);
         }
+        let Some(info) = info else { return };
+        self.tell_shards(|| ShardMessage::PeerChanged(id, Box::new(info.clone()))).await;
+        self.regroup(id).await;
     }
 
-    /// Moves an established session to the groups that fit its new settings.
-    async fn move_groups(
-        &mut self,
-        peer: bgp_core::types::PeerId,
-        _negotiated: &bgp_core::session::Negotiated,
-    ) {
-        if let Some(peering) = self.peers.by_id(peer) {
-            peering.tell(Input::Reset(ResetReason::ConfigurationChange)).await;
-        }
-    }
-
-    /// Numbers of a neighbour's policies; shards learn of new ones.
+    /// Numbers of a neighbour's policies.
     async fn policies_of(&mut self, neighbor: &Neighbor) -> InUse {
-        let (import, new) = self.policies.number(&neighbor.import);
+        let import = self.number(&neighbor.import).await;
+        InUse { import, export: self.number(&neighbor.export).await }
+    }
+
+    /// Shards learn of a new one, whichever way it is used first.
+    async fn number(&mut self, chain: &Chain) -> PolicyId {
+        let (id, new) = self.policies.number(chain);
         if new {
-            let policy = self.policies.get(import);
-            self.tell_shards(|| ShardMessage::Policy(import, Arc::clone(&policy))).await;
+            let policy = self.policies.get(id);
+            self.tell_shards(|| ShardMessage::Policy(id, Arc::clone(&policy))).await;
         }
-        let (export, _) = self.policies.number(&neighbor.export);
-        InUse { import, export }
+        id
     }
 
     /// Tells the listeners who may connect.
