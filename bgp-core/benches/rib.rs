@@ -114,7 +114,9 @@ fn table(peer: u16, version: u32) -> Vec<Ingest> {
     while keys.len() < PREFIXES as usize {
         let draw = next();
         let len = if draw & 3 == 0 { 16 + (draw >> 2 & 7) as u8 } else { 24 };
-        keys.extend(V4Key::new((draw >> 32) as u32, len).filter(|key| seen.insert(*key)));
+        keys.extend(
+            V4Key::new((draw >> 32) as u32, len).filter(|key| !key.is_martian() && seen.insert(*key)),
+        );
     }
     let mut updates = Vec::new();
     for (n, keys) in keys.chunks(per_set as usize).enumerate() {

@@ -42,6 +42,8 @@ pub struct AdjRibOut {
     chunks: Vec<Option<Box<[OutEntry; CHUNK]>>>,
     live: u32,
     tombstones: u32,
+    /// Live entries by source.
+    sources: Vec<u32>,
 }
 
 impl AdjRibOut {
@@ -66,11 +68,27 @@ impl AdjRibOut {
         for (state, sign) in [(old.state, -1), (entry.state, 1)] {
             match state {
                 OutState::Empty => {}
-                OutState::Live => self.live = self.live.wrapping_add_signed(sign),
+                OutState::Live => self.count(if sign > 0 { entry.source } else { old.source }, sign),
                 OutState::Tombstone => self.tombstones = self.tombstones.wrapping_add_signed(sign),
             }
         }
         old
+    }
+
+    fn count(&mut self, source: PeerId, sign: i32) {
+        self.live = self.live.wrapping_add_signed(sign);
+        let at = usize::from(source.0);
+        if at >= self.sources.len() {
+            self.sources.resize(at + 1, 0);
+        }
+        if let Some(count) = self.sources.get_mut(at) {
+            *count = count.wrapping_add_signed(sign);
+        }
+    }
+
+    /// Prefixes a member holds: those that were not learned from it.
+    pub fn held_by(&self, member: PeerId) -> u32 {
+        self.live - self.sources.get(usize::from(member.0)).copied().unwrap_or(0)
     }
 
     /// One past the highest slot that may have an entry.
@@ -104,6 +122,7 @@ impl AdjRibOut {
     pub fn bytes(&self) -> usize {
         self.chunks.iter().flatten().count() * size_of::<[OutEntry; CHUNK]>()
             + self.chunks.capacity() * size_of::<Option<Box<[OutEntry; CHUNK]>>>()
+            + self.sources.capacity() * size_of::<u32>()
     }
 }
 

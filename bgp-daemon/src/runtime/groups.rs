@@ -157,6 +157,13 @@ impl Groups {
         views
     }
 
+    /// Every membership.
+    pub fn memberships(&self) -> impl Iterator<Item = (PeerId, GroupId, Family)> + '_ {
+        self.by_key
+            .iter()
+            .flat_map(|(key, group)| group.members.iter().map(|member| (*member, group.id, key.family)))
+    }
+
     /// The groups `peer` is a member of.
     pub fn of(&self, peer: PeerId) -> impl Iterator<Item = (GroupId, &GroupKey)> {
         self.by_key

@@ -40,9 +40,9 @@ fn measure(lab: &Lab) -> Result {
         for route in &routes {
             let started = Instant::now();
             if added {
-                a.add_route(route)?
+                a.add_route(route)?;
             } else {
-                a.delete_route(route)?
+                a.delete_route(route)?;
             }
             let (took, _) = b.poll("the change to arrive", secs(5), || {
                 let changes = watch.changes_to(&route.prefix.to_string())?;

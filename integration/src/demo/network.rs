@@ -129,11 +129,7 @@ impl Network {
         let program = program.display();
         println!("\nThe network stays until you press Enter. In another terminal:");
         for node in &self.nodes {
-            let enter = format!(
-                "nsenter --preserve-credentials -U -m -p -t {} nsenter -m -n -t {}",
-                lab.init_pid(),
-                node.agent.pid()
-            );
+            let Ok(enter) = lab.enter_command(&node.host) else { continue };
             println!("\n  # {}", node.host.name());
             println!("  {enter} {program} status");
             println!("  {enter} {program} routes");

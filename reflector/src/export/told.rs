@@ -19,6 +19,12 @@ pub struct Told {
 }
 
 impl Export {
+    /// Prefixes a member of `group` was told.
+    pub fn held_by(&self, group: GroupId, member: PeerId) -> u32 {
+        let group = self.groups.iter().find(|candidate| candidate.id == group);
+        group.map_or(0, |group| group.adj.held_by(member))
+    }
+
     /// What `group` was told of the destination in a slot; `None` if nothing.
     pub fn told(&self, group: GroupId, dest: DestId, prefix: IpNet, table: &Shard) -> Option<Told> {
         let group = self.groups.iter().find(|candidate| candidate.id == group)?;

@@ -45,7 +45,7 @@ impl Story {
     }
 
     fn prefix(n: u32) -> V4Key {
-        V4Key::new(n << 8, 24).unwrap()
+        V4Key::new(0x0a00_0000 + (n << 8), 24).unwrap()
     }
 
     fn announce(&mut self, count: u32) {

@@ -157,6 +157,10 @@ impl<K: NlriKey> Batch<'_, K> {
     /// Puts one path into the table; says where if it is there now and was not before.
     #[inline]
     fn put(&mut self, key: K, path: &Path) -> Option<DestId> {
+        if key.is_martian() && self.peer != PeerId::LOCAL {
+            self.core.refused += 1;
+            return None;
+        }
         match self.table.upsert(key, path, self.age) {
             Stored::New(dest) => {
                 self.core.peers.count_in(K::FAMILY, path);

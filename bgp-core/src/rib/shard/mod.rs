@@ -301,7 +301,7 @@ impl Shard {
         &self.core.peers
     }
 
-    /// Announced paths that found no room since the start.
+    /// Announced paths that found no room, or were for prefixes nobody can have, since the start.
     pub fn refused(&self) -> u64 {
         self.core.refused
     }

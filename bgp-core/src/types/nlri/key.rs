@@ -30,6 +30,10 @@ pub trait NlriKey: Copy + Eq + Hash + Ord + fmt::Debug + Send + Sync + 'static {
 
     /// From a prefix, host bits cleared; `None` if it is of the other family.
     fn from_net(net: IpNet) -> Option<Self>;
+
+    /// Whether no unicast packet may be sent to any address in it, so that a route to it is a mistake
+    /// (RFC 4271 §6.3): this network, loopback, multicast; link-local for IPv6.
+    fn is_martian(self) -> bool;
 }
 
 /// IPv4 prefix packed as `address << 8 | length`: sorts by address, then length.
@@ -101,6 +105,17 @@ impl NlriKey for V4Key {
         match net {
             IpNet::V4(net) => Self::new(net.addr().to_bits(), net.prefix_len()),
             IpNet::V6(_) => None,
+        }
+    }
+
+    #[inline]
+    fn is_martian(self) -> bool {
+        let first = self.addr() >> 24;
+        // A shorter prefix than these covers other addresses too, as the default route does.
+        match self.len() {
+            0..=3 => false,
+            4..=7 => first & 0xf0 == 224,
+            _ => first == 0 || first == 127 || first & 0xf0 == 224,
         }
     }
 }
@@ -175,6 +190,15 @@ impl NlriKey for V6Key {
             IpNet::V6(net) => Self::new(net.addr().to_bits(), net.prefix_len()),
             IpNet::V4(_) => None,
         }
+    }
+
+    #[inline]
+    fn is_martian(self) -> bool {
+        let first = (self.high >> 48) as u16;
+        let multicast = self.len >= 8 && first >> 8 == 0xff;
+        let link_local = self.len >= 10 && first & 0xffc0 == 0xfe80;
+        let loopback = self.len == 128 && self.high == 0 && self.low <= 1;
+        multicast || link_local || loopback
     }
 }
 

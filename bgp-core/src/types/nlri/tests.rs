@@ -75,6 +75,44 @@ fn survives<K: NlriKey>(keys: &[K]) {
     assert_eq!(back, keys);
 }
 
+#[test]
+fn rfc4271_6_3_prefixes_that_no_unicast_route_can_have_are_martians() {
+    let martian = |net: &str| match net.parse().unwrap() {
+        net @ IpNet::V4(_) => V4Key::from_net(net).unwrap().is_martian(),
+        net @ IpNet::V6(_) => V6Key::from_net(net).unwrap().is_martian(),
+    };
+    for net in [
+        "224.0.0.0/4",
+        "239.1.1.0/24",
+        "127.0.0.0/8",
+        "127.0.0.1/32",
+        "0.0.0.0/8",
+        "ff00::/8",
+        "ff02::1/128",
+        "::1/128",
+        "::/128",
+        "fe80::/10",
+        "fe80::1/128",
+    ] {
+        assert!(martian(net), "{net}");
+    }
+    for net in [
+        "0.0.0.0/0",
+        "192.0.2.0/24",
+        "224.0.0.0/3",
+        "126.0.0.0/7",
+        "10.0.0.0/8",
+        "240.0.0.0/4",
+        "::/0",
+        "fc00::/7",
+        "2001:db8::/32",
+        "fe00::/8",
+        "::/96",
+    ] {
+        assert!(!martian(net), "{net}");
+    }
+}
+
 proptest! {
     #[test]
     fn keys_survive_the_wire(nets in proptest::collection::vec(any::<(u128, u8)>(), 0..40)) {

@@ -119,7 +119,7 @@ impl Names {
         };
         let attrs = view.accepted.as_ref().unwrap_or(&view.received);
         let entry = Entry { prefix, peer: view.peer, path_id: view.path_id, attrs };
-        self.route(&entry, flags, Some(reason::text(view.reason).to_owned()))
+        self.route(&entry, flags, (view.reason != Reason::Best).then(|| reason::text(view.reason).to_owned()))
     }
 }
 

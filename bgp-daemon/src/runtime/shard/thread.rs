@@ -3,7 +3,7 @@
 use std::io;
 use std::thread::JoinHandle;
 
-use bgp_core::rib::{Change, ChangeContext, ChangeSink, Hold, NextHopState, Shard};
+use bgp_core::rib::{Change, ChangeContext, ChangeSink, Hold, Ingest, NextHopState, Shard};
 use bgp_core::types::{Family, NlriKey, PeerId};
 use fib_sync::{FibHandle, NextHopRef};
 use reflector::{DeltaBatch, Export, ShardId};
@@ -44,6 +44,7 @@ pub fn spawn(setup: Setup) -> io::Result<(ShardSender, JoinHandle<()>)> {
         outbox: Outbox::default(),
         batches: Vec::new(),
         leaving: Vec::new(),
+        updates: Vec::new(),
         waiting: Vec::new(),
     };
     let thread = std::thread::Builder::new().name(name).spawn(move || {
@@ -66,6 +67,8 @@ struct Worker {
     batches: Vec<DeltaBatch>,
     /// Peers to be forgotten once none of their paths is left.
     leaving: Vec<PeerId>,
+    /// Routes of the batch at hand; kept for its memory.
+    updates: Vec<Ingest>,
     /// Who waits until everything received so far has been decided and passed on.
     waiting: Vec<oneshot::Sender<()>>,
 }
@@ -112,8 +115,10 @@ impl Worker {
             more = self.shard.step(BACKGROUND);
             self.flush();
             if !more && !self.waiting.is_empty() && self.knows_next_hops() {
-                // Whoever does not wait any more needs no answer.
-                self.waiting.drain(..).for_each(|reply| drop(reply.send(())));
+                for reply in self.waiting.drain(..) {
+                    // Whoever does not wait any more needs no answer.
+                    let _ = reply.send(());
+                }
             }
             more |= self.outbox.rooms().any(|(id, open)| open && self.sink.export.is_behind(id));
         }
@@ -156,29 +161,35 @@ impl Worker {
     fn ingest(&mut self, batch: IngestBatch) {
         let peer = batch.peer;
         for event in batch.events {
+            if let SessionEvent::Update(update) = event {
+                self.updates.extend(update.withdrawn.into_iter().map(Ingest::Withdraw));
+                let announced = update.announced.into_iter();
+                self.updates.extend(announced.map(|route| Ingest::Announce(route.nlri, route.attrs)));
+                continue;
+            }
+            self.ingest_updates(peer);
             match event {
                 SessionEvent::Up(negotiated) => {
                     let info = peer_info(&batch.settings.borrow(), &negotiated);
                     self.shard.peer_up(peer, info);
                 }
-                SessionEvent::Update(update) => {
-                    for block in update.withdrawn.iter() {
-                        self.shard.withdraw(peer, block);
-                    }
-                    for route in update.announced.iter() {
-                        self.shard.announce(peer, &route.nlri, &route.attrs);
-                    }
-                }
-                // What it ends is flushed by an event of its own.
-                SessionEvent::EndOfRib(_) => {}
                 SessionEvent::MarkStale(family) => self.shard.mark_stale(peer, family),
                 SessionEvent::FlushStale(family) => self.shard.end_of_rib(peer, family),
                 SessionEvent::Down(down) => {
                     let retain: Vec<Family> = each(&down.retain).collect();
                     self.shard.peer_down(peer, &retain);
                 }
+                // What it ends is flushed by an event of its own.
+                SessionEvent::EndOfRib(_) | SessionEvent::Update(_) => {}
             }
         }
+        self.ingest_updates(peer);
+    }
+
+    /// Hands over what arrived together: the table looks ahead then.
+    fn ingest_updates(&mut self, peer: PeerId) {
+        self.shard.ingest(peer, &self.updates);
+        self.updates.clear();
     }
 
     /// Whether no path waits for word of its next hop.

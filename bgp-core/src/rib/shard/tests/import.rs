@@ -155,3 +155,17 @@ fn a_peer_without_policy_is_not_let_in() {
     settle(&mut shard);
     assert_empty(&mut shard);
 }
+
+#[test]
+fn rfc4271_6_3_martian_prefixes_are_left_out_and_counted() {
+    let mut shard = shard();
+    let both =
+        NlriBlock::from_keys(["224.1.0.0/16", P].map(|net| V4Key::from_net(net.parse().unwrap()).unwrap()));
+    shard.announce(PeerId(1), &both, &attrs().build());
+    resolve(&mut shard, 0);
+    settle(&mut shard);
+    assert_eq!((shard.destinations().ipv4, shard.refused()), (1, 1));
+    shard.withdraw(PeerId(1), &both);
+    settle(&mut shard);
+    assert_empty(&mut shard);
+}

@@ -185,7 +185,7 @@ fn one_peer_cannot_fill_a_destination_without_bound() {
 
 #[test]
 fn updates_of_any_size_and_mixture_are_taken_in_order() {
-    let keys = |range: std::ops::Range<u32>| range.map(|n| V4Key::new(n << 8, 24).unwrap());
+    let keys = |range: std::ops::Range<u32>| range.map(|n| V4Key::new(0x0a00_0000 + (n << 8), 24).unwrap());
     let many = NlriBlock::from_keys(keys(1..1001));
     let few = NlriBlock::from_keys(keys(1..101));
     let set = attrs().build();

@@ -20,24 +20,26 @@ use crate::runtime::shard::ReadView;
 use crate::runtime::supervisor::Supervisor;
 use crate::runtime::supervisor::peers::Peering;
 
-/// Counts of routes in one shard.
+/// Counts of routes in one shard: what peers sent, and what members of groups were told.
+#[derive(Default)]
 struct Counts {
     peers: HashMap<(PeerId, Family), PeerRoutes>,
-    told: HashMap<GroupId, u64>,
+    told: HashMap<(PeerId, Family), u64>,
 }
 
-fn counts(view: &ReadView<'_>) -> Counts {
+fn counts(view: &ReadView<'_>, memberships: &[(PeerId, GroupId, Family)]) -> Counts {
     let peers = view.shard.peers();
     let pairs = peers.iter().flat_map(|(id, _)| Family::SUPPORTED.map(|family| (id, family)));
-    Counts {
-        peers: pairs.map(|(id, family)| ((id, family), peers.routes(id, family))).collect(),
-        told: view.export.figures().map(|group| (group.group, u64::from(group.live))).collect(),
-    }
+    let told = memberships
+        .iter()
+        .map(|(peer, group, family)| ((*peer, *family), u64::from(view.export.held_by(*group, *peer))));
+    Counts { peers: pairs.map(|key| (key, peers.routes(key.0, key.1))).collect(), told: told.collect() }
 }
 
 impl Supervisor {
     pub(in crate::runtime::supervisor) async fn peers_report(&self) -> Vec<Peer> {
-        let shards = self.read_shards(counts).await;
+        let memberships: Vec<_> = self.groups.memberships().collect();
+        let shards = self.read_shards(move |view| counts(view, &memberships)).await;
         let mut peers = Vec::new();
         for (address, peering) in self.peers.iter() {
             let (reply, report) = oneshot::channel();
@@ -91,17 +93,13 @@ impl Supervisor {
             let found = shards.iter().filter_map(|shard| shard.peers.get(&(peering.id, family)));
             found.map(|counts| u64::from(pick(counts))).sum::<u64>()
         };
-        let groups = self.groups.of(peering.id).filter(|(_, key)| key.family == family);
-        let told: u64 =
-            groups.flat_map(|(id, _)| shards.iter().filter_map(move |shard| shard.told.get(&id))).sum();
         let negotiated = report.negotiated.as_ref().is_some_and(|n| n.families.get(family) == Some(&true));
         PeerFamily {
             family: family.to_string(),
             negotiated,
             received: of_peer(|counts| counts.received),
             accepted: of_peer(|counts| counts.accepted),
-            // What it sent itself it is not told.
-            advertised: if negotiated { told.saturating_sub(of_peer(|counts| counts.best)) } else { 0 },
+            advertised: shards.iter().filter_map(|shard| shard.told.get(&(peering.id, family))).sum(),
             stale: of_peer(|counts| counts.stale),
             end_of_rib: peering.up.as_ref().is_some_and(|up| up.done.get(family) == Some(&true)),
         }

@@ -83,10 +83,14 @@ impl Supervisor {
     }
 
     /// Has every shard do a piece of reading.
-    pub(super) async fn read_shards<T: Send + 'static>(&self, read: fn(&ReadView<'_>) -> T) -> Vec<T> {
+    pub(super) async fn read_shards<T: Send + 'static>(
+        &self,
+        read: impl Fn(&ReadView<'_>) -> T + Clone + Send + 'static,
+    ) -> Vec<T> {
         let mut answers = Vec::new();
         for shard in &self.shards {
             let (reply, answer) = oneshot::channel();
+            let read = read.clone();
             let work = Box::new(move |view: &mut ReadView<'_>| drop(reply.send(read(view))));
             if shard.send(ShardMessage::Read(work)).await.is_ok() {
                 answers.extend(answer.await);
