@@ -102,11 +102,15 @@ impl Report {
         let mut out = String::new();
         let mut last = None;
         for (scenario, stage) in self.stages() {
+            let rows = self.rows(scenario, stage);
+            if rows.iter().all(|row| matches!(row.outcome, Outcome::NotApplicable { .. })) {
+                continue;
+            }
             if last != Some(scenario) {
                 let _ = write!(out, "\n## {}\n", scenario.title(&self.sizes));
                 last = Some(scenario);
             }
-            let _ = write!(out, "\n**{stage}**\n\n{}", table(&self.rows(scenario, stage)));
+            let _ = write!(out, "\n**{stage}**\n\n{}", table(&rows));
         }
         let mut notes = Vec::new();
         for sample in &self.samples {

@@ -1,6 +1,6 @@
 //! What a client that reads slowly, and one that does not read at all, do to the others.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::fanout::host;
 use super::{client, expect, universe};
@@ -25,7 +25,10 @@ pub(super) fn play(run: &mut Run<'_>) -> Result<(), Failure> {
     let (kind, each) = (run.kind(), run.sizes.each);
     let rounds = u32::try_from(rounds).unwrap_or(1);
     let changes = |live: &mut Live, patience: Patience, versions: std::ops::Range<u32>| {
+        let end = Instant::now() + patience.limit;
         for version in versions {
+            // The limit is that of all rounds together.
+            let patience = Patience { limit: end.saturating_duration_since(Instant::now()), ..patience };
             change(live, patience, kind, (others, each, version))?;
         }
         Ok(())
