@@ -189,7 +189,13 @@ impl Task {
             }
             EncoderMessage::Leave(peer) => self.leave(peer),
             EncoderMessage::ReadOn => {}
-            EncoderMessage::HoldEndOfRib(hold) => self.encoder.hold_end_of_rib(hold),
+            EncoderMessage::HoldEndOfRib(hold) => {
+                // What was decided before is in the queue: End-of-RIB must not overtake it.
+                while let Ok(batch) = self.batch_queue.try_recv() {
+                    self.encoder.push(batch);
+                }
+                self.encoder.hold_end_of_rib(hold);
+            }
             EncoderMessage::Figures(reply) => {
                 let lag = |peer: &PeerId| (*peer, self.encoder.lag(*peer));
                 let members = self.members.keys().map(lag).collect();
