@@ -10,6 +10,7 @@ use crate::status::RouteStatus;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum FibEvent {
     /// The first comparison with the kernel is done; `routes` own routes were found and adopted.
+    /// What is originated from the start was told before.
     Adopted {
         /// How many.
         routes: usize,

@@ -145,6 +145,13 @@ impl Policy {
         !self.looks_at_prefix && !self.looks_at_peer
     }
 
+    /// Whether only routes of this speaker itself can pass. False may also mean that it is not obvious.
+    pub fn passes_only_local(&self) -> bool {
+        let local = |m: &Match| *m == Match::Source(RouteSource::Local);
+        let rules = self.lists.iter().flat_map(|list| &list.rules);
+        rules.filter(|rule| rule.action == Action::Accept).all(|rule| rule.matches.iter().any(local))
+    }
+
     /// The lists in order.
     pub fn lists(&self) -> &[Arc<RuleList>] {
         &self.lists

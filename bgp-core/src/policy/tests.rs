@@ -149,3 +149,16 @@ fn edits_that_change_nothing_keep_the_set() {
     let policy = Policy::new([list("p", vec![rule(vec![], vec![present], Action::Accept)])]);
     assert_eq!(verdict(&policy, "10.0.0.0/8"), Verdict::Accept(None));
 }
+
+#[test]
+fn a_policy_passes_only_local_routes_if_every_way_through_asks_for_them() {
+    let local = || Match::Source(RouteSource::Local);
+    let inside = prefix("10.0.0.0/8", PrefixTest::In);
+    let own = rule(vec![inside.clone(), local()], vec![], Action::Accept);
+    let all = |rules| Policy::new([list("own", rules)]).passes_only_local();
+    assert!(all(vec![rule(vec![inside.clone()], vec![], Action::Next), own.clone()]));
+    assert!(all(vec![own.clone(), Rule::always(Action::Reject)]));
+    assert!(Policy::reject().passes_only_local());
+    assert!(!all(vec![own, rule(vec![inside], vec![], Action::Accept)]));
+    assert!(!Policy::accept().passes_only_local());
+}

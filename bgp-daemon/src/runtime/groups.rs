@@ -4,12 +4,12 @@
 //! session: it is told to [`Groups::depart`], joins the other group with what it was told so far, and leaves
 //! the first one only when it [is in step](Groups::arrived) with the other. A family moves once at a time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bgp_core::policy::Policy;
 use bgp_core::types::{Family, PeerId};
-use reflector::{GroupId, GroupKey, Moved};
+use reflector::{GroupId, GroupKey, Moved, PeerRole};
 use tokio::sync::oneshot;
 
 use super::encoder::{self, EncoderMessage, EncoderSender, GroupReport, Subscription};
@@ -21,7 +21,8 @@ pub struct Groups {
     shards: Vec<ShardSender>,
     by_key: HashMap<GroupKey, Group>,
     next: u16,
-    hold_end_of_rib: bool,
+    /// Roles that End-of-RIB is withheld from.
+    held: BTreeSet<PeerRole>,
 }
 
 #[derive(Debug)]
@@ -56,9 +57,17 @@ pub struct GroupView {
 }
 
 impl Groups {
-    /// No group yet. While `hold_end_of_rib` is set, new groups withhold End-of-RIB.
+    /// No group yet. With `hold_end_of_rib`, groups withhold End-of-RIB until their role is released,
+    /// except those that only routes of this speaker itself can go to.
     pub fn new(shards: Vec<ShardSender>, hold_end_of_rib: bool) -> Self {
-        Self { shards, by_key: HashMap::new(), next: 0, hold_end_of_rib }
+        let roles = [PeerRole::External, PeerRole::Client, PeerRole::NonClient];
+        let held = roles.into_iter().filter(|_| hold_end_of_rib).collect();
+        Self { shards, by_key: HashMap::new(), next: 0, held }
+    }
+
+    /// Roles that End-of-RIB is withheld from.
+    pub fn held(&self) -> impl Iterator<Item = PeerRole> + '_ {
+        self.held.iter().copied()
     }
 
     /// Makes `peer` a member of the group of `key`; `None` only while the process ends.
@@ -133,11 +142,15 @@ impl Groups {
         }
     }
 
-    /// Sends End-of-RIB to everyone who waits for it, and without delay from now on.
-    pub async fn release_end_of_rib(&mut self) {
-        self.hold_end_of_rib = false;
-        for group in self.by_key.values() {
-            let _ = group.encoder.send(EncoderMessage::HoldEndOfRib(false)).await;
+    /// Sends End-of-RIB to everyone of a role who waits for it, and without delay from now on.
+    pub async fn release_end_of_rib(&mut self, role: PeerRole) {
+        if !self.held.remove(&role) {
+            return;
+        }
+        for (key, group) in &self.by_key {
+            if key.role == role {
+                let _ = group.encoder.send(EncoderMessage::HoldEndOfRib(false)).await;
+            }
         }
     }
 
@@ -174,6 +187,7 @@ impl Groups {
 
     async fn make(&mut self, key: &GroupKey, policy: Arc<Policy>) -> Group {
         let id = self.unused();
+        let hold = self.held.contains(&key.role) && !policy.passes_only_local();
         let (encoder, queue) = encoder::spawn(id, key, self.shards.clone());
         self.tell_shards(|| ShardMessage::AddGroup {
             id,
@@ -182,7 +196,7 @@ impl Groups {
             queue: queue.clone(),
         })
         .await;
-        if self.hold_end_of_rib {
+        if hold {
             let _ = encoder.send(EncoderMessage::HoldEndOfRib(true)).await;
         }
         Group { id, encoder, members: Vec::new(), departing: Vec::new() }

@@ -134,6 +134,15 @@ fn role(neighbor: &Neighbor, negotiated: &Negotiated) -> PeerRole {
     }
 }
 
+/// What the peer will be to this speaker, before any session has told its AS.
+pub fn configured_role(neighbor: &Neighbor) -> PeerRole {
+    match neighbor.session.peer_type() {
+        model::PeerType::External => PeerRole::External,
+        model::PeerType::Internal if neighbor.session.route_reflector_client => PeerRole::Client,
+        model::PeerType::Internal => PeerRole::NonClient,
+    }
+}
+
 /// The families in a set.
 pub fn each(families: &Families) -> impl Iterator<Item = Family> + use<> {
     let families = *families;

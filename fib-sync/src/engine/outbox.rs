@@ -52,6 +52,10 @@ impl Outbox {
     }
 
     pub(super) fn pop(&mut self) -> Option<FibEvent> {
+        // Whoever waits for the adoption may then rely on knowing what is originated.
+        if self.adopted.is_some() && !self.origins.is_empty() {
+            return Some(self.pop_origins());
+        }
         if let Some(routes) = self.adopted.take() {
             return Some(FibEvent::Adopted { routes });
         }
@@ -91,6 +95,16 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_originated_at_the_start_is_told_before_the_adoption() {
+        let mut outbox = Outbox::default();
+        outbox.adopted(3);
+        outbox.origin("10.0.0.1/32".parse().unwrap(), Some(OriginReason::Network));
+        assert!(matches!(outbox.pop(), Some(FibEvent::OriginsChanged { .. })));
+        assert_eq!(outbox.pop(), Some(FibEvent::Adopted { routes: 3 }));
+        assert!(outbox.pop().is_none());
+    }
 
     #[test]
     fn what_came_and_went_unheard_is_not_told() {

@@ -36,7 +36,7 @@ impl Supervisor {
                 }
             }
             Event::Session(peer, SessionNews::Down { generation }) => self.on_down(peer, generation).await,
-            Event::Settled => self.converge().await,
+            Event::Settled(who) => self.on_settled(who).await,
             Event::Request(request) => self.on_request(request).await,
         }
     }

@@ -16,8 +16,10 @@ mod peers;
 mod regroup;
 mod reload;
 mod report;
+mod restart;
 mod start;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -26,7 +28,7 @@ use bgp_core::policy::PolicyId;
 use bgp_core::session::{Negotiated, RestartFlags, StopReason};
 use bgp_core::types::{Family, PeerId};
 use fib_sync::{FibEvent, FibHandle};
-use reflector::Moved;
+use reflector::{Moved, PeerRole};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::deferral::Deferral;
@@ -85,13 +87,22 @@ pub enum SessionNews {
     },
 }
 
+/// Who may be told that a restart is complete.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Settled {
+    /// Peers of a role: nobody is waited for whose routes go to them.
+    For(PeerRole),
+    /// Everyone, and the kernel's side.
+    All,
+}
+
 /// Something for the supervisor to do.
 #[derive(Debug)]
 pub enum Event {
     /// From the session of a peer.
     Session(PeerId, SessionNews),
-    /// What was learned after a restart has reached the kernel's owner.
-    Settled,
+    /// What was learned after a restart has been decided and passed on.
+    Settled(Settled),
     /// From the operator.
     Request(Request),
 }
@@ -137,6 +148,8 @@ struct Supervisor {
     adopted: usize,
     /// What was withheld for a restart.
     withheld: Withheld,
+    /// Roles that are about to be sent the End-of-RIB withheld from them.
+    settling: BTreeSet<PeerRole>,
     /// To ourselves, from tasks that wait for others.
     event_sender: mpsc::Sender<Event>,
     local: LocalRoutes,

@@ -3,20 +3,21 @@
 //! Everything that can be refused (sockets, ports, the kernel) is opened before anything is told to anybody,
 //! so that a daemon that cannot run says so and changes nothing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bgp_core::rib::{DecisionConfig, Shard, ShardConfig};
 use bgp_core::session::{Input, RestartFlags};
 use bgp_core::types::PerFamily;
-use fib_sync::{FibConfig, FibError, FibEvent, FibHandle, FibSync, IfPattern, OriginRules};
+use fib_sync::{FibConfig, FibError, FibEvent, FibHandle, FibSync, IfPattern, OriginReason, OriginRules};
 use reflector::ShardId;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::peers::Peers;
-use super::{EVENT_QUEUE, Event, Supervisor, Withheld};
+use super::{EVENT_QUEUE, Supervisor, Withheld};
 use crate::admin::{server, socket};
 use crate::cli::{Exit, Failure, Start};
 use crate::config::model::{Config, Decision, Mode, Originate};
@@ -74,7 +75,8 @@ async fn open(start: Start) -> Result<(Supervisor, Ends), Failure> {
         .map_err(|error| Failure::new(Exit::Unusable, &error).hint(error.hint()))?;
     let listeners = listen(&config)?;
     let (fib, mut fib_events) = FibSync::spawn(fib_config(&config)).map_err(|error| unusable(&error))?;
-    let adopted = adopted(&mut fib_events).await;
+    let found = find(&mut fib_events).await;
+    let adopted = found.adopted;
     let restarting = config.restart.enabled && (adopted > 0 || !config.fib.program);
     let shards = shards(&config, &fib)?;
 
@@ -90,7 +92,8 @@ async fn open(start: Start) -> Result<(Supervisor, Ends), Failure> {
     }));
 
     let now = Instant::now();
-    let forwarding = adopted > 0 || !config.fib.program;
+    // Containers that are reached already are forwarding state too, whoever made their routes.
+    let forwarding = adopted > 0 || found.containers || !config.fib.program;
     let mut supervisor = Supervisor {
         path: start.path,
         policies: Policies::new(&config.policies),
@@ -101,6 +104,7 @@ async fn open(start: Start) -> Result<(Supervisor, Ends), Failure> {
         fib_events,
         adopted,
         withheld: Withheld::Yes,
+        settling: BTreeSet::new(),
         event_sender: event_sender.clone(),
         local: LocalRoutes::default(),
         deferral: Deferral::default(),
@@ -118,7 +122,7 @@ async fn open(start: Start) -> Result<(Supervisor, Ends), Failure> {
         config,
     };
     supervisor.config_status.path = supervisor.path.display().to_string();
-    supervisor.first_routes().await;
+    supervisor.first_routes(found.events).await;
     supervisor.first_peers(restarting).await;
     Ok((supervisor, Ends { signals, _api: stop_api, _socket: api_socket }))
 }
@@ -186,18 +190,38 @@ pub(super) fn origin_rules(originate: &Originate) -> OriginRules {
     }
 }
 
-/// Waits until own routes in the kernel are known, and says how many there are.
-async fn adopted(events: &mut mpsc::Receiver<FibEvent>) -> usize {
+/// What the kernel had when the process started.
+#[derive(Default)]
+struct Found {
+    /// Own routes.
+    adopted: usize,
+    /// Something is originated because the kernel has it.
+    containers: bool,
+    /// What was told of it.
+    events: Vec<FibEvent>,
+}
+
+/// Waits until own routes and containers in the kernel are known.
+async fn find(events: &mut mpsc::Receiver<FibEvent>) -> Found {
+    let mut found = Found::default();
     let first = async {
         while let Some(event) = events.recv().await {
-            if let FibEvent::Adopted { routes } = event {
-                return routes;
+            match &event {
+                FibEvent::Adopted { routes } => {
+                    found.adopted = *routes;
+                    return;
+                }
+                FibEvent::OriginsChanged { added, .. } => {
+                    found.containers |= added.iter().any(|origin| origin.reason != OriginReason::Network);
+                }
+                _ => {}
             }
+            found.events.push(event);
         }
-        0
     };
     // Without an answer the kernel's table is as good as empty: nothing of it will be deleted unseen.
-    tokio::time::timeout(ADOPTION, first).await.unwrap_or(0)
+    let _ = tokio::time::timeout(ADOPTION, first).await;
+    found
 }
 
 fn shards(config: &Config, fib: &FibHandle) -> Result<Vec<ShardSender>, Failure> {
@@ -230,8 +254,8 @@ fn random() -> u64 {
 
 impl Supervisor {
     /// Takes in what this host originates before any session begins.
-    async fn first_routes(&mut self) {
-        while let Ok(event) = self.fib_events.try_recv() {
+    async fn first_routes(&mut self, told: Vec<FibEvent>) {
+        for event in told {
             self.on_fib(event).await;
         }
     }
@@ -250,7 +274,7 @@ impl Supervisor {
                 "restarting gracefully: own kernel routes stay until all is known"
             );
         }
-        self.end_deferral_if_due().await;
+        self.end_deferral_if_due();
     }
 
     async fn serve(&mut self, mut ends: Ends) {
@@ -289,7 +313,7 @@ impl Supervisor {
                 () = at(deadline) => {}
                 () = tick(&mut watchdog) => systemd::alive(),
             }
-            self.end_deferral_if_due().await;
+            self.end_deferral_if_due();
         }
         self.stop().await;
     }
@@ -324,47 +348,6 @@ impl Supervisor {
     async fn let_kernel_go(&self, keep: bool) {
         // It may be gone already, or have a million routes to remove.
         let _ = tokio::time::timeout(CLEAN_UP, self.fib.shutdown(keep)).await;
-    }
-
-    /// Goes on once nobody is waited for any more.
-    ///
-    /// A peer's End-of-RIB is heard before the tables have decided about its routes and the kernel's side
-    /// has resolved their next hops. Only when they have may anything be called complete.
-    pub(super) async fn end_deferral_if_due(&mut self) {
-        let over = !self.deferral.is_active() || self.deferral.ends(Instant::now());
-        if self.withheld != Withheld::Yes || !over {
-            return;
-        }
-        self.withheld = Withheld::Settling;
-        let (shards, events) = (self.shards.clone(), self.event_sender.clone());
-        tokio::spawn(async move {
-            for shard in shards {
-                let (reply, settled) = oneshot::channel();
-                if shard.send(ShardMessage::Settle(reply)).await.is_ok() {
-                    let _ = settled.await;
-                }
-            }
-            // Only fails when the process ends.
-            let _ = events.send(Event::Settled).await;
-        });
-    }
-
-    /// Everything that was withheld happens now.
-    pub(super) async fn converge(&mut self) {
-        self.withheld = Withheld::No;
-        if self.restart_flags.restarting {
-            tracing::info!("all peers have sent their tables, or the time is over: restart complete");
-        }
-        self.groups.release_end_of_rib().await;
-        let keeps = self.config.fib.program || self.config.mode == Mode::Reflector;
-        self.restart_flags =
-            RestartFlags { restarting: false, forwarding: PerFamily { ipv4: keeps, ipv6: keeps } };
-        for (_, peering) in self.peers.iter() {
-            peering.tell(Input::Restart(self.restart_flags)).await;
-        }
-        // After the tables' last word on the same queue. Only fails when the task has ended, which the
-        // main loop sees.
-        let _ = self.fib.converged().await;
     }
 }
 
