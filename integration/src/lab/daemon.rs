@@ -110,7 +110,7 @@ impl Daemon {
     /// Waits for its end.
     ///
     /// # Errors
-    /// [`LabError::Timeout`] if it goes on.
+    /// [`super::LabError::Timeout`] if it goes on.
     pub fn wait(&self, timeout: Duration) -> Result<End> {
         let end = self.host().end_of(self.pid(), timeout)?;
         end.ok_or_else(|| self.host().timeout(&format!("{} to end", self.name()), timeout, self.log_tail(5)))
@@ -178,7 +178,7 @@ impl Daemon {
     /// Waits for a text in its log.
     ///
     /// # Errors
-    /// [`LabError::Timeout`] with the end of the log.
+    /// [`super::LabError::Timeout`] with the end of the log.
     pub fn wait_log(&self, text: &str, timeout: Duration) -> Result<Duration> {
         let what = format!("{text:?} in the log of {}", self.name());
         let seen = || Ok(self.log().contains(text).then_some(()));

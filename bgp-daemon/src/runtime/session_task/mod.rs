@@ -1,4 +1,4 @@
-//! The task of one peer: sockets and clock around a [`Session`], both directions in one task.
+//! The task of one peer: sockets and clock around a [`Session`](bgp_core::session::Session), both directions in one task.
 //!
 //! ```text
 //!              Command                      SessionEvent batches
