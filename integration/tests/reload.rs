@@ -1,6 +1,12 @@
 //! The configuration changed under real sessions: exactly the difference reaches exactly the peers it
 //! concerns, and nobody's session is lost who was not to lose it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test program")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test program"
+)]
 
 use std::collections::BTreeSet;
 
