@@ -53,6 +53,8 @@ pub(super) struct Trouble {
 #[derive(Debug, Default)]
 pub(super) struct Troubles {
     routes: BTreeMap<IpNet, Trouble>,
+    /// What contested routes are aligned to.
+    epoch: Option<Instant>,
     retries: BTreeSet<(Instant, IpNet)>,
 }
 
@@ -63,10 +65,21 @@ impl Troubles {
             Some(old) if old.class == class => old.attempts.saturating_add(1),
             _ => 0,
         };
-        let retry_at = now + class.delay(attempts);
+        let retry_at = match class {
+            Class::Contested => self.aligned(now, class.delay(attempts)),
+            _ => now + class.delay(attempts),
+        };
         self.retries.insert((retry_at, prefix));
         self.routes.insert(prefix, Trouble { class, attempts, retry_at });
         attempts
+    }
+
+    /// The end of the `delay` under way, counted from one beginning for all routes: whoever deletes until
+    /// nothing is left, as `ip route flush` does, must find nothing for a moment, or never ends.
+    fn aligned(&mut self, now: Instant, delay: Duration) -> Instant {
+        let since = now.duration_since(*self.epoch.get_or_insert(now));
+        let over = since.as_nanos() % delay.as_nanos().max(1);
+        now + delay.saturating_sub(Duration::from_nanos(u64::try_from(over).unwrap_or(0)))
     }
 
     pub(super) fn clear(&mut self, prefix: IpNet) -> Option<Trouble> {
@@ -101,23 +114,64 @@ impl Troubles {
 /// Notices that a route is undone over and over, so that two programs at odds do not burn a core.
 #[derive(Debug, Default)]
 pub(super) struct Contests {
-    recent: BTreeMap<IpNet, (u32, Instant)>,
+    recent: BTreeMap<IpNet, Contest>,
+}
+
+#[derive(Debug)]
+struct Contest {
+    /// Repairs within the window.
+    count: u32,
+    /// Repairs in quick succession.
+    quick: u32,
+    last: Instant,
 }
 
 impl Contests {
     /// Counts a repair; true when the next one should wait.
     pub(super) fn repair(&mut self, prefix: IpNet, now: Instant) -> bool {
-        let (count, last) = self.recent.entry(prefix).or_insert((0, now));
-        *count = if now.duration_since(*last) < CONTEST_WINDOW { *count + 1 } else { 1 };
-        *last = now;
-        *count > CONTEST_LIMIT
+        let contest = self.recent.entry(prefix).or_insert(Contest { count: 0, quick: 0, last: now });
+        let pause = now.duration_since(contest.last);
+        contest.count = if pause < CONTEST_WINDOW { contest.count.saturating_add(1) } else { 1 };
+        contest.quick = if pause < QUICK { contest.quick.saturating_add(1) } else { 1 };
+        contest.last = now;
+        contest.count > CONTEST_LIMIT || contest.quick > QUICK_LIMIT
     }
 
     pub(super) fn prune(&mut self, now: Instant) {
-        self.recent.retain(|_, (_, last)| now.duration_since(*last) < CONTEST_WINDOW);
+        self.recent.retain(|_, contest| now.duration_since(contest.last) < CONTEST_WINDOW);
     }
 }
 
 const CONTEST_WINDOW: Duration = Duration::from_secs(60);
+/// Nobody types that fast.
+const QUICK: Duration = Duration::from_millis(250);
+const QUICK_LIMIT: u32 = 2;
 /// An operator flushing a table a few times in a row is still answered at once.
 const CONTEST_LIMIT: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_undone_in_quick_succession_are_repaired_together_a_little_later() {
+        let t0 = Instant::now();
+        let at = |ms| t0 + Duration::from_millis(ms);
+        let nets: Vec<IpNet> = (0..3).map(|n| format!("10.0.{n}.0/24").parse().unwrap()).collect();
+        let (mut contests, mut troubles) = (Contests::default(), Troubles::default());
+        for round in 0..3 {
+            for (net, ms) in nets.iter().zip(0..) {
+                let contested = contests.repair(*net, at(10 * round + ms));
+                assert_eq!(contested, round == 2, "round {round}");
+                if contested {
+                    troubles.note(*net, Class::Contested, at(10 * round + ms));
+                }
+            }
+        }
+        assert_eq!(troubles.pop_due(at(119)), None);
+        let together: Vec<IpNet> = std::iter::from_fn(|| troubles.pop_due(at(120))).collect();
+        assert_eq!(together, nets);
+        // Somebody who comes back after a while is answered at once.
+        assert!(!contests.repair(nets[0], at(1000)));
+    }
+}
