@@ -17,6 +17,8 @@ pub enum FibEvent {
     },
     /// Tracked next hops whose reachability is new or changed. Each tracked one is told at least once.
     NextHopChanged(Vec<(NextHopRef, Reachability)>),
+    /// Addresses of this host came or went since the start, on whatever interface.
+    AddressesChanged,
     /// The set of originated prefixes changed.
     OriginsChanged {
         /// New, or with a new reason.

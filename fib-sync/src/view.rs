@@ -39,6 +39,8 @@ pub struct Touched {
     pub prefixes: BTreeSet<IpNet>,
     /// The usability of a link, or an own address, changed.
     pub links: bool,
+    /// An address of this host came or went; then `links` is set too.
+    pub addrs: bool,
 }
 
 impl Touched {
@@ -128,6 +130,7 @@ impl KernelView {
             *self.own.entry(addr.addr).or_default() += 1;
             touched.prefixes.insert(host_prefix(addr.addr));
             touched.links = true;
+            touched.addrs = true;
         }
     }
 
@@ -164,6 +167,7 @@ impl KernelView {
     /// Marks everything as touched that has another value in `newer`, which takes this view's place.
     pub fn replace_with(&mut self, newer: Self, touched: &mut Touched) {
         let old = std::mem::replace(self, newer);
+        touched.addrs |= old.addrs != self.addrs;
         touched.links |= old.addrs != self.addrs || old.links != self.links;
         for addr in old.addrs.symmetric_difference(&self.addrs) {
             touched.prefixes.insert(host_prefix(addr.addr));
@@ -194,6 +198,7 @@ impl KernelView {
         }
         touched.prefixes.insert(host_prefix(addr.addr));
         touched.links = true;
+        touched.addrs = true;
     }
 
     fn touch_link(&self, ifindex: u32, touched: &mut Touched) {

@@ -365,6 +365,9 @@ impl Engine {
         if self.synced && !self.touched.is_empty() {
             let touched = std::mem::take(&mut self.touched);
             let outbox = &mut self.outbox;
+            if touched.addrs {
+                outbox.addresses();
+            }
             self.origins.refresh(&self.view, self.protocol, &touched.prefixes, |p, r| outbox.origin(p, r));
             // A container's route comes and goes without concerning any next hop: the common case is cheap.
             let concerned =

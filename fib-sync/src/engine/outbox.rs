@@ -12,6 +12,7 @@ use crate::status::RouteStatus;
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     adopted: Option<usize>,
+    addresses: bool,
     next_hops: BTreeMap<NextHopRef, Reachability>,
     origins: BTreeMap<IpNet, Option<OriginReason>>,
     /// The origins as the user knows them.
@@ -22,6 +23,7 @@ pub(super) struct Outbox {
 impl Outbox {
     pub(super) fn is_empty(&self) -> bool {
         self.adopted.is_none()
+            && !self.addresses
             && self.next_hops.is_empty()
             && self.origins.is_empty()
             && self.statuses.is_empty()
@@ -29,6 +31,10 @@ impl Outbox {
 
     pub(super) fn adopted(&mut self, routes: usize) {
         self.adopted = Some(routes);
+    }
+
+    pub(super) fn addresses(&mut self) {
+        self.addresses = true;
     }
 
     pub(super) fn next_hop(&mut self, next_hop: NextHopRef, reachability: Reachability) {
@@ -58,6 +64,9 @@ impl Outbox {
         }
         if let Some(routes) = self.adopted.take() {
             return Some(FibEvent::Adopted { routes });
+        }
+        if std::mem::take(&mut self.addresses) {
+            return Some(FibEvent::AddressesChanged);
         }
         if !self.next_hops.is_empty() {
             let changed = std::mem::take(&mut self.next_hops).into_iter().collect();

@@ -217,6 +217,7 @@ impl Fib {
     fn take(&mut self, event: FibEvent) {
         match event {
             FibEvent::Adopted { routes } => self.adopted = Some(routes),
+            FibEvent::AddressesChanged => {}
             FibEvent::NextHopChanged(changed) => {
                 self.next_hops.extend(changed.into_iter().map(|(next_hop, r)| (next_hop.addr, r)));
             }

@@ -36,6 +36,7 @@ impl Supervisor {
                 }
             }
             Event::Session(peer, SessionNews::Down { generation }) => self.on_down(peer, generation).await,
+            Event::Regroup => self.regroup_all().await,
             Event::Settled(who) => self.on_settled(who).await,
             Event::Request(request) => self.on_request(request).await,
         }
@@ -83,6 +84,7 @@ impl Supervisor {
     pub(super) async fn on_fib(&mut self, event: FibEvent) {
         match event {
             FibEvent::Adopted { routes } => self.adopted = routes,
+            FibEvent::AddressesChanged => self.on_addresses_changed(),
             FibEvent::NextHopChanged(states) => {
                 let states: Vec<_> =
                     states.into_iter().map(|(next_hop, is)| (next_hop.addr, state(is))).collect();

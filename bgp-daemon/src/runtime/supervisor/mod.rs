@@ -101,6 +101,8 @@ pub enum Settled {
 pub enum Event {
     /// From the session of a peer.
     Session(PeerId, SessionNews),
+    /// Addresses of this host have changed, and with them what serves as next hop.
+    Regroup,
     /// What was learned after a restart has been decided and passed on.
     Settled(Settled),
     /// From the operator.
@@ -150,6 +152,8 @@ struct Supervisor {
     withheld: Withheld,
     /// Roles that are about to be sent the End-of-RIB withheld from them.
     settling: BTreeSet<PeerRole>,
+    /// [`Event::Regroup`] is on its way.
+    regrouping: bool,
     /// To ourselves, from tasks that wait for others.
     event_sender: mpsc::Sender<Event>,
     local: LocalRoutes,

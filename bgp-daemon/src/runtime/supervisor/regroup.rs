@@ -1,11 +1,13 @@
 //! Which groups an established session is a member of, and how it moves to others.
 
+use std::time::Duration;
+
 use bgp_core::types::{Family, PeerId};
 use reflector::{GroupKey, Moved};
 use tokio::sync::oneshot;
 
-use super::Supervisor;
-use crate::runtime::addresses::{host_addresses, own_next_hops};
+use super::{Event, Supervisor};
+use crate::runtime::addresses::{HostAddress, host_addresses, own_next_hops};
 use crate::runtime::encoder::Subscription;
 use crate::runtime::peering::{group_keys, local_address};
 
@@ -13,7 +15,7 @@ impl Supervisor {
     /// Makes the peer a member of one group a family.
     pub(super) async fn join_groups(&mut self, peer: PeerId) -> Vec<Subscription> {
         let mut subscriptions = Vec::new();
-        for key in self.fitting_groups(peer) {
+        for key in self.fitting_groups(peer, &host_addresses()) {
             let policy = self.policies.get(key.export);
             subscriptions.extend(self.groups.join(peer, key, policy, None).await);
         }
@@ -22,7 +24,34 @@ impl Supervisor {
 
     /// Moves an established session to the groups that fit its present settings, if those are others.
     pub(super) async fn regroup(&mut self, peer: PeerId) {
-        for key in self.fitting_groups(peer) {
+        self.regroup_with(peer, &host_addresses()).await;
+    }
+
+    /// Has every session looked at again soon: addresses come in numbers, with containers for example.
+    pub(super) fn on_addresses_changed(&mut self) {
+        if std::mem::replace(&mut self.regrouping, true) {
+            return;
+        }
+        let events = self.event_sender.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(REGROUP_DELAY).await;
+            // Only fails when the process ends.
+            let _ = events.send(Event::Regroup).await;
+        });
+    }
+
+    /// Moves every session whose own next hop is another now.
+    pub(super) async fn regroup_all(&mut self) {
+        self.regrouping = false;
+        let addresses = host_addresses();
+        let peers: Vec<PeerId> = self.peers.iter().map(|(_, peering)| peering.id).collect();
+        for peer in peers {
+            self.regroup_with(peer, &addresses).await;
+        }
+    }
+
+    async fn regroup_with(&mut self, peer: PeerId, addresses: &[HostAddress]) {
+        for key in self.fitting_groups(peer, addresses) {
             let fits = self.groups.of(peer).any(|(_, present)| *present == key);
             if !fits {
                 self.groups.depart(peer, key.family).await;
@@ -38,7 +67,7 @@ impl Supervisor {
         moved: Moved,
         reply: oneshot::Sender<Subscription>,
     ) {
-        let key = self.fitting_groups(peer).into_iter().find(|key| key.family == family);
+        let key = self.fitting_groups(peer, &host_addresses()).into_iter().find(|key| key.family == family);
         // Without an answer the session begins anew.
         let Some(key) = key else { return };
         let policy = self.policies.get(key.export);
@@ -54,12 +83,12 @@ impl Supervisor {
         self.regroup(peer).await;
     }
 
-    fn fitting_groups(&mut self, peer: PeerId) -> Vec<GroupKey> {
+    fn fitting_groups(&mut self, peer: PeerId, addresses: &[HostAddress]) -> Vec<GroupKey> {
         let Some(peering) = self.peers.by_id(peer) else { return Vec::new() };
         let Some(negotiated) = peering.up.as_ref().map(|up| up.negotiated.clone()) else { return Vec::new() };
         let settings = peering.settings.borrow().clone();
         let local = local_address(&negotiated);
-        let keys = group_keys(&self.config, &settings, &negotiated, own_next_hops(local, &host_addresses()));
+        let keys = group_keys(&self.config, &settings, &negotiated, own_next_hops(local, addresses));
         for key in keys.iter().filter(|key| key.local_next_hop.is_none()) {
             self.problem(format!(
                 "peer {}: no own {} address on the interface of {local}; routes that need one as next hop are not sent",
@@ -70,3 +99,6 @@ impl Supervisor {
         keys
     }
 }
+
+/// A host that starts a hundred containers a second reads its addresses ten times in it.
+const REGROUP_DELAY: Duration = Duration::from_millis(100);

@@ -105,6 +105,7 @@ async fn open(start: Start) -> Result<(Supervisor, Ends), Failure> {
         adopted,
         withheld: Withheld::Yes,
         settling: BTreeSet::new(),
+        regrouping: false,
         event_sender: event_sender.clone(),
         local: LocalRoutes::default(),
         deferral: Deferral::default(),
