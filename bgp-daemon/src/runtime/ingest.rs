@@ -1,13 +1,15 @@
 //! A session's way to the shards.
 
+use std::sync::Arc;
+
 use bgp_core::types::PeerId;
 use tokio::sync::mpsc::OwnedPermit;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::mail::Mail;
 use super::peering::PeerSettings;
 use super::session_task::{Gone, Ingest, SessionEvent};
-use super::shard::{IngestBatch, ShardMessage, ShardSender};
+use super::shard::{IngestBatch, SESSION_CREDIT, ShardMessage, ShardSender};
 use super::supervisor::SessionNews;
 
 /// Sends what one peer's session reads.
@@ -15,9 +17,17 @@ use super::supervisor::SessionNews;
 pub struct ShardIngest {
     peer: PeerId,
     shard: ShardSender,
-    permit: Option<OwnedPermit<ShardMessage>>,
+    credit: Arc<Semaphore>,
+    room: Option<Room>,
     settings: watch::Receiver<PeerSettings>,
     mail: Mail,
+}
+
+/// Leave to send one batch.
+#[derive(Debug)]
+struct Room {
+    slot: OwnedPermit<ShardMessage>,
+    credit: OwnedSemaphorePermit,
 }
 
 impl ShardIngest {
@@ -28,31 +38,33 @@ impl ShardIngest {
         settings: watch::Receiver<PeerSettings>,
         mail: Mail,
     ) -> Self {
-        Self { peer, shard, permit: None, settings, mail }
+        let credit = Arc::new(Semaphore::new(SESSION_CREDIT));
+        Self { peer, shard, credit, room: None, settings, mail }
     }
 }
 
 impl Ingest for ShardIngest {
     async fn reserve(&mut self) -> Result<(), Gone> {
-        if self.permit.is_none() {
-            let permit = self.shard.clone().reserve_owned().await.map_err(|_| Gone)?;
-            self.permit = Some(permit);
+        if self.room.is_none() {
+            let credit = Arc::clone(&self.credit).acquire_owned().await.map_err(|_| Gone)?;
+            let slot = self.shard.clone().reserve_owned().await.map_err(|_| Gone)?;
+            self.room = Some(Room { slot, credit });
         }
         Ok(())
     }
 
     fn send(&mut self, events: Vec<SessionEvent>) {
-        let Some(permit) = self.permit.take() else { return };
+        let Some(Room { slot, credit }) = self.room.take() else { return };
         for event in &events {
             if let SessionEvent::EndOfRib(family) = event {
                 self.mail.post(self.peer, SessionNews::EndOfRib(*family));
             }
         }
         let settings = self.settings.clone();
-        permit.send(ShardMessage::Ingest(IngestBatch { peer: self.peer, events, settings }));
+        slot.send(ShardMessage::Ingest(IngestBatch { peer: self.peer, events, settings, credit }));
     }
 
     fn release(&mut self) {
-        self.permit = None;
+        self.room = None;
     }
 }

@@ -24,7 +24,7 @@ use super::{Command, Egress, Gone, Ingest, Offer, Report, SessionEvent, Setup, c
 use crate::runtime::socket::{self, Link};
 
 /// Octets read at a time.
-const READ_BUFFER: usize = 64 << 10;
+const READ_BUFFER: usize = 16 << 10;
 /// Routes that make a batch full; one read may go beyond.
 const FULL_BATCH: usize = 512;
 /// Reads before a batch leaves even if it is not full: a peer may send much that is no route.

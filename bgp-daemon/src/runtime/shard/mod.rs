@@ -15,7 +15,7 @@ use bgp_core::policy::{Policy, PolicyId};
 use bgp_core::rib::{DecisionConfig, NextHopState, PeerInfo, Shard};
 use bgp_core::types::{AttrSet, NlriBlock, PeerId};
 use reflector::{DeltaBatch, Export, GroupId, GroupKey, ShardRequest};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::peering::PeerSettings;
 use super::session_task::SessionEvent;
@@ -32,6 +32,8 @@ pub struct IngestBatch {
     /// The peer's settings, read when its session is found to be up: what changes later is told by
     /// [`ShardMessage::PeerChanged`], so that neither order of the two can lose a change.
     pub settings: watch::Receiver<PeerSettings>,
+    /// One of the [`SESSION_CREDIT`] batches the session may have under way; returned with the batch done.
+    pub credit: OwnedSemaphorePermit,
 }
 
 /// Something to be done by a shard.
@@ -93,9 +95,14 @@ pub struct ReadView<'a> {
 /// Sends to one shard.
 pub type ShardSender = mpsc::Sender<ShardMessage>;
 
-/// Each batch holds up to 512 routes (about 20 KiB), so 64 batches keep a busy shard fed for about 5 ms
-/// while bounding a stalled one to about 1.3 MiB.
+/// Messages under way to a shard. Enough for a crowd of sessions with a message each, which then are decided
+/// together; what a single one may put there is bounded by [`SESSION_CREDIT`].
 pub const SHARD_QUEUE: usize = 64;
+
+/// Batches one session may have under way. A batch is one read, some 1,000 routes of a full table, 80 KiB
+/// decoded and half a millisecond of a shard: a peer that loads a table keeps the shard fed, and whoever has
+/// a single change to tell waits behind two milliseconds of it, not behind a queue full.
+pub const SESSION_CREDIT: usize = 4;
 
 /// Flushes and chunks of splices under way to an encoder, from each shard.
 pub const ENCODER_QUEUE: usize = 8;
