@@ -1,5 +1,7 @@
 //! The `peregrine` binary.
 
+mod allocator;
+
 use std::process::ExitCode;
 
 use bgp_daemon::{cli, runtime};
