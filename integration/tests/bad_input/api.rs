@@ -63,7 +63,7 @@ fn nonsense_on_the_api_socket_is_refused_and_others_are_served() -> Result {
             ),
             (
                 "a huge body by its word",
-                vec![post.clone(), b"Content-Length: 99999999999\r\n\r\n".to_vec(), body.clone()],
+                vec![post.clone(), b"Content-Length: 99999999999\r\n\r\n".to_vec(), body],
                 &["HTTP/1.1 413 Payload Too Large"],
             ),
             (
@@ -71,11 +71,7 @@ fn nonsense_on_the_api_socket_is_refused_and_others_are_served() -> Result {
                 vec![post.clone(), b"Transfer-Encoding: chunked\r\n\r\n".to_vec(), chunk],
                 &["HTTP/1.1 413 Payload Too Large"],
             ),
-            (
-                "no JSON",
-                vec![post.clone(), b"Content-Length: 3\r\n\r\n{]}".to_vec()],
-                &["HTTP/1.1 400 Bad Request"],
-            ),
+            ("no JSON", vec![post, b"Content-Length: 3\r\n\r\n{]}".to_vec()], &["HTTP/1.1 400 Bad Request"]),
             (
                 "no such path",
                 vec![head("GET /v1/../etc/passwd HTTP/1.1"), b"\r\n".to_vec()],
