@@ -52,7 +52,7 @@ pub struct Change<'a, K> {
 /// Whether a sink remembers an empty destination.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Hold {
-    /// It does: the slot stays until `Shard::free_dest` is called.
+    /// It does: the slot stays until `Shard::free_dests` is called.
     Yes,
     /// It does not: the slot is reused once the destination has no paths.
     No,

@@ -47,8 +47,8 @@ pub trait Routes {
     /// The prefix in a slot and its best path; `None` for a slot not in use.
     fn lookup<K: NlriKey>(&self, table: TableId, dest: DestId) -> Option<(K, Option<Best>)>;
 
-    /// Gives back a slot that was held; without effect if the destination has paths.
-    fn free_dest(&mut self, table: TableId, family: Family, dest: DestId);
+    /// Gives back slots that were held; without effect on destinations that have paths.
+    fn free_dests(&mut self, table: TableId, family: Family, dests: &[DestId]);
 }
 
 /// All groups of one shard.
@@ -234,11 +234,9 @@ impl Export {
     }
 
     fn give_back_of(&self, key: &GroupKey, emptied: &[DestId], routes: &mut impl Routes) {
-        for dest in emptied {
-            if !self.holds(key.table, key.family, *dest) {
-                routes.free_dest(key.table, key.family, *dest);
-            }
-        }
+        let unheld = |dest: &DestId| !self.holds(key.table, key.family, *dest);
+        let gone: Vec<DestId> = emptied.iter().copied().filter(unheld).collect();
+        routes.free_dests(key.table, key.family, &gone);
     }
 
     fn holds(&self, table: TableId, family: Family, dest: DestId) -> bool {

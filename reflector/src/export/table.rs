@@ -19,7 +19,7 @@ impl Routes for Shard {
         self.slot(dest)
     }
 
-    fn free_dest(&mut self, _table: TableId, family: Family, dest: DestId) {
-        Shard::free_dest(self, family, dest);
+    fn free_dests(&mut self, _table: TableId, family: Family, dests: &[DestId]) {
+        Shard::free_dests(self, family, dests);
     }
 }

@@ -149,10 +149,12 @@ impl Routes for Table {
         Some((as_key(slot.key)?, slot.best))
     }
 
-    fn free_dest(&mut self, _: TableId, _: Family, dest: DestId) {
-        if let Some(slot) = &mut self.slots[dest.0 as usize] {
-            slot.held = false;
-            self.free_if_unused(dest.0);
+    fn free_dests(&mut self, _: TableId, _: Family, dests: &[DestId]) {
+        for dest in dests {
+            if let Some(slot) = &mut self.slots[dest.0 as usize] {
+                slot.held = false;
+                self.free_if_unused(dest.0);
+            }
         }
     }
 }

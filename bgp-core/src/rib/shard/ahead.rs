@@ -8,7 +8,8 @@
 use std::hint::black_box;
 use std::iter::Take;
 
-use super::Shard;
+use super::{Shard, in_family};
+use crate::rib::DestId;
 use crate::rib::table::Table;
 use crate::types::{AttrSet, Family, NlriBlock, NlriIter, NlriKey, PathId, PeerId};
 
@@ -70,6 +71,17 @@ impl Shard {
         }
     }
 
+    /// The sink no longer remembers destinations it answered [`Hold::Yes`](crate::rib::Hold::Yes) for.
+    pub fn free_dests(&mut self, family: Family, dests: &[DestId]) {
+        in_family!(self, family, table, _core => {
+            let mut stages = Stages::default();
+            for window in dests.chunks(WINDOW) {
+                stages.touch_entries(table, window);
+                window.iter().for_each(|dest| table.release(*dest));
+            }
+        }, else {});
+    }
+
     fn look_ahead(&mut self, updates: &[Ingest]) {
         let mut ahead = std::mem::take(&mut self.core.ahead);
         for update in updates {
@@ -96,6 +108,14 @@ impl Shard {
 impl Stages {
     fn add<K: NlriKey>(&mut self, table: &Table<K>, keys: impl Iterator<Item = (PathId, K)>) {
         self.hashes.extend(keys.map(|(_, key)| table.index.hash(&key)));
+    }
+
+    /// Brings what removing destinations will need into the cache.
+    fn touch_entries<K: NlriKey>(&mut self, table: &Table<K>, dests: &[DestId]) {
+        let dests = dests.iter().filter_map(|dest| table.dests.get(dest.0));
+        self.hashes.extend(dests.map(|dest| table.index.hash(&dest.key)));
+        black_box(self.hashes.iter().fold(0, |sum, hash| sum ^ table.index.first_entry(*hash)));
+        self.hashes.clear();
     }
 
     /// Brings everything that the routes added will need into the cache.

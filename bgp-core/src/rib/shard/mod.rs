@@ -21,9 +21,7 @@ use super::next_hop::{Affected, WantedNextHops};
 use super::path::Path;
 use super::select::{Judge, Selector};
 use super::table::Table;
-use super::{
-    AttrId, AttrTable, DecisionConfig, DestId, NextHopState, PeerInfo, PeerKind, PeerTable, TableId,
-};
+use super::{AttrId, AttrTable, DecisionConfig, NextHopState, PeerInfo, PeerKind, PeerTable, TableId};
 use crate::policy::{Policy, PolicyId};
 use crate::types::{Asn, AttrSet, ClusterId, Family, NlriBlock, PeerId, PerFamily, RouterId, V4Key, V6Key};
 
@@ -279,11 +277,6 @@ impl Shard {
     /// Next hops that paths have begun and ceased to rely on since the last call.
     pub fn take_wanted_next_hops(&mut self) -> WantedNextHops {
         self.core.attrs.next_hops_mut().take_wanted()
-    }
-
-    /// The sink no longer remembers a destination it answered [`super::Hold::Yes`] for.
-    pub fn free_dest(&mut self, family: Family, dest: DestId) {
-        in_family!(self, family, table, _core => table.release(dest), else {});
     }
 
     /// To look attribute sets up.

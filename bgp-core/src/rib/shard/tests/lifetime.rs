@@ -116,8 +116,7 @@ fn a_remembered_destination_keeps_its_slot() {
     told.release(&mut shard);
     assert_eq!(shard.destinations().ipv4, 2);
     // Given back twice is given back once.
-    shard.free_dest(V4, DestId(1));
-    shard.free_dest(V4, DestId(7));
+    shard.free_dests(V4, &[DestId(1), DestId(1), DestId(7)]);
     assert_eq!(shard.destinations().ipv4, 2);
 }
 

@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 
 use super::*;
-use crate::rib::{Best, Change, ChangeContext, ChangeSink, Hold, Reason};
+use crate::rib::{Best, Change, ChangeContext, ChangeSink, DestId, Hold, Reason};
 use crate::types::{AttrBuilder, NextHop, NlriKey, Origin, PathId};
 
 const V4: Family = Family::IPV4_UNICAST;
@@ -142,7 +142,7 @@ impl Told {
             // A destination that has come back is not forgotten.
             if self.slots.get(&(family, dest)).is_some_and(|net| !self.table.contains_key(net)) {
                 self.slots.remove(&(family, dest));
-                shard.free_dest(family, dest);
+                shard.free_dests(family, &[dest]);
             }
         }
     }
