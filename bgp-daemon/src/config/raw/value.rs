@@ -40,6 +40,14 @@ pub(super) fn wrong_type<T: FromToml>(key: &str, value: &Spanned<DeValue<'_>>, s
         added.hint(format!("write `{key} = [ … ]`"));
     } else if kind == "table" {
         added.hint(format!("write `{key} = {{ … }}`"));
+    } else if kind.contains("number") && value.get_ref().is_integer() {
+        added.hint("choose a number within that range");
+    } else if kind.contains("number") {
+        added.hint(format!("write a number without quotes, such as `{key} = 30`"));
+    } else if kind.starts_with("true") {
+        added.hint(format!("write `{key} = true` or `{key} = false`"));
+    } else {
+        added.hint(format!("write it in quotes: `{key} = \"…\"`"));
     }
     None
 }
