@@ -183,16 +183,21 @@ fn a_thousand_containers_come_and_go_without_a_trace() -> Result {
             }
             settled(&b, 0)?;
             settled(&c, 0)?;
-            std::thread::sleep(millis(200));
+            // What is free goes back to the system half a second later.
+            std::thread::sleep(millis(1500));
             let now: Vec<(u64, usize)> =
                 agents.iter().map(|agent| Ok((agent.rss()?, agent.open_files()?))).collect::<Result<_>>()?;
             println!("round {round}: (bytes resident, open files) of the three agents: {now:?}");
             usage.push(now);
         }
-        // The first rounds fill what is kept for reuse; from then on nothing may grow.
-        for (agent, (early, late)) in usage[1].iter().zip(&usage[ROUNDS - 1]).enumerate() {
-            assert!(late.0 <= early.0 + (1 << 20), "agent {agent}: {} -> {} bytes", early.0, late.0);
-            assert_eq!(early.1, late.1, "agent {agent}: open files");
+        // A figure moves by a megabyte with what the allocator happens to hold; what leaks adds up.
+        let (early, late) = usage.split_at(ROUNDS / 2);
+        for agent in 0..agents.len() {
+            let most = early.iter().map(|round| round[agent].0).max().unwrap();
+            let least = late.iter().map(|round| round[agent].0).min().unwrap();
+            assert!(least <= most + (1 << 19), "agent {agent}: at most {most}, later at least {least} bytes");
+            let files = usage.iter().map(|round| round[agent].1);
+            assert_eq!(files.clone().min(), files.max(), "agent {agent}: open files");
         }
         Ok(())
     })
