@@ -95,7 +95,7 @@ mod tests {
     const OURS: u8 = 186;
     type Fib = BTreeMap<RouteKey, Arc<RouteKind>>;
 
-    /// What the kernel does with an operation (kernel.md, fact 6); panics where a foreign route is hit.
+    /// What the kernel does with an operation (docs/src/kernel-routes.md, fact 6); panics where a foreign route is hit.
     fn execute(kernel: &mut BTreeMap<RouteKey, (u8, Arc<RouteKind>)>, op: &FibOp) -> Result<(), i32> {
         match op {
             FibOp::Create(route) => {

@@ -105,14 +105,14 @@ impl KernelView {
             self.touch_link(index, touched);
         }
         if went_down {
-            // kernel.md, fact 2: gone without a word, except host scope. IPv6 is announced.
+            // docs/src/kernel-routes.md, fact 2: gone without a word, except host scope. IPv6 is announced.
             self.drop_through(index, touched, |route| {
                 matches!(route.key.prefix, IpNet::V4(_)) && route.scope != SCOPE_HOST
             });
         }
     }
 
-    /// Forgets a link and every route through it (kernel.md, fact 1).
+    /// Forgets a link and every route through it (docs/src/kernel-routes.md, fact 1).
     pub fn remove_link(&mut self, ifindex: u32, touched: &mut Touched) {
         if self.links.remove(&ifindex).is_some() {
             self.touch_link(ifindex, touched);
@@ -134,7 +134,7 @@ impl KernelView {
         }
     }
 
-    /// Forgets an address, and with a link's last IPv4 address its IPv4 routes (kernel.md, fact 4).
+    /// Forgets an address, and with a link's last IPv4 address its IPv4 routes (docs/src/kernel-routes.md, fact 4).
     pub fn remove_addr(&mut self, addr: SeenAddr, touched: &mut Touched) {
         self.forget_addr(addr, touched);
         let v4_left = self.addrs.iter().any(|a| a.ifindex == addr.ifindex && a.addr.is_ipv4());

@@ -62,7 +62,7 @@ fn a_namespace_that_dies_without_del_leaks_its_booking() -> Result {
         a.wait_route("10.65.1.2/32", any, secs(1))?;
         c1.die()?;
         a.wait_no_route("10.65.1.2/32", secs(5))?;
-        // Labels only, never truth: what kernel.md warns of.
+        // Labels only, never truth: what container runtimes leave behind.
         assert_eq!(network.booked()?, ["10.65.1.2"]);
         Ok(())
     })

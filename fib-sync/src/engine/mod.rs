@@ -281,7 +281,7 @@ impl Engine {
                 self.view.routes_at(key.table, key.prefix).iter().any(|r| r.key.metric == key.metric);
             self.reconciler.foreign(key.prefix, present);
             if replace {
-                // kernel.md, fact 6: taken over, and nobody says that ours is gone.
+                // docs/src/kernel-routes.md, fact 6: taken over, and nobody says that ours is gone.
                 self.reconciler.own_route_taken(key.prefix, now);
             }
         }

@@ -115,7 +115,7 @@ mod tests {
 
     const OURS: u8 = 186;
 
-    /// kernel.md, "Containers as the kernel shows them": a ptp container on veth1 (5), a bridge cni0 (6).
+    /// docs/src/kernel-routes.md: a ptp container on veth1 (5), a bridge cni0 (6).
     struct Host {
         view: KernelView,
         set: OriginSet,
@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(host.origins(), ["10.65.1.2/32", "10.66.1.0/26", "fd65:1::2/128"]);
     }
 
-    /// kernel.md, fact 1: no event names the IPv4 route.
+    /// docs/src/kernel-routes.md, fact 1: no event names the IPv4 route.
     #[test]
     fn removing_the_link_withdraws_both_families_at_once() {
         let mut host = Host::new();
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(host.origins(), ["10.66.1.0/26"]);
     }
 
-    /// kernel.md, fact 2: host-scope routes stay in the kernel when the link goes down.
+    /// docs/src/kernel-routes.md, fact 2: host-scope routes stay in the kernel when the link goes down.
     #[test]
     fn losing_carrier_withdraws_and_its_return_announces_again() {
         let mut host = Host::new();
@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(host.origins(), ["10.66.1.0/26"]);
     }
 
-    /// kernel.md, fact 4: the last IPv4 address takes IPv4 routes along, IPv6 ones stay.
+    /// docs/src/kernel-routes.md, fact 4: the last IPv4 address takes IPv4 routes along, IPv6 ones stay.
     #[test]
     fn removing_the_last_ipv4_address_withdraws_ipv4() {
         let mut host = Host::new();

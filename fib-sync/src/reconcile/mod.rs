@@ -349,7 +349,7 @@ impl Reconciler {
         let actual = (entry.actual != 0).then_some(entry.actual);
         let verb = decide(want, actual);
         if entry.has(FOREIGN) && matches!(verb, Verb::Create | Verb::Replace) {
-            // kernel.md, fact 6: either could hit the foreign route.
+            // docs/src/kernel-routes.md, fact 6: either could hit the foreign route.
             return (Verb::Keep, 0);
         }
         (verb, want.unwrap_or(0))

@@ -232,7 +232,7 @@ fn a_route_undone_over_and_over_is_repaired_ever_more_slowly() {
     assert!(matches!(lab.run()[..], [FibOp::Create(_)]));
 }
 
-/// kernel.md, facts 1 to 5: gone without a word.
+/// docs/src/kernel-routes.md, facts 1 to 5: gone without a word.
 #[test]
 fn a_route_missing_from_a_dump_is_created_again() {
     let mut lab = Lab::synced();
@@ -266,7 +266,7 @@ fn a_dump_older_than_an_operation_does_not_undo_it() {
     assert_eq!(lab.status(P), RouteStatus::Installed);
 }
 
-/// kernel.md, fact 6.
+/// docs/src/kernel-routes.md, fact 6.
 #[test]
 fn a_foreign_route_at_the_key_is_a_conflict_until_it_goes() {
     let mut lab = Lab::synced();
