@@ -32,7 +32,7 @@ figures:         ## an idle agent, and how long a route takes to another host's 
 	@$(CARGO) build --quiet --release -p bgp-daemon -p integration --bins
 	@$(CARGO) run --quiet --release -p integration --bin figures
 
-lint:            ## formatting, clippy, crate rules
+lint:            ## formatting and clippy; the crate rules are tests
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
