@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use ipnet::IpNet;
+
 /// An AFI/SAFI pair.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -19,6 +21,14 @@ impl Family {
     pub const IPV6_UNICAST: Self = Self { afi: 2, safi: 1 };
     /// The families whose routes this speaker understands, in table order.
     pub const SUPPORTED: [Self; 2] = [Self::IPV4_UNICAST, Self::IPV6_UNICAST];
+
+    /// The unicast family of a prefix.
+    pub fn of(prefix: IpNet) -> Self {
+        match prefix {
+            IpNet::V4(_) => Self::IPV4_UNICAST,
+            IpNet::V6(_) => Self::IPV6_UNICAST,
+        }
+    }
 
     /// Whether routes of this family can be held; others are skipped by length, never parsed inside.
     pub fn is_supported(self) -> bool {

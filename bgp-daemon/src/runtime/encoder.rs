@@ -4,7 +4,6 @@
 //! refreshes and members that fell behind, and wakes members when there is more to read.
 
 use std::collections::HashMap;
-use std::future::pending;
 use std::time::Instant;
 
 use bgp_core::types::{Family, PeerId};
@@ -12,7 +11,8 @@ use reflector::encoder::{EncoderFigures, Output};
 use reflector::{DeltaBatch, Encoder, Grant, GroupId, GroupKey, LogLimits, Member, Moved, Request, ShardId};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::shard::{ENCODER_QUEUE, ShardMessage, ShardSender};
+use super::deadline::deadline;
+use super::shard::{ENCODER_QUEUE, ShardMessage, ShardSender, tell_all};
 
 /// What an encoder is told by sessions and the supervisor.
 #[derive(Debug)]
@@ -134,7 +134,7 @@ impl Task {
                     // Every shard has removed the group: its last message sender is about to go.
                     None => return,
                 },
-                () = sleep_until(timeout) => {}
+                () = deadline(timeout) => {}
             }
             while let Ok(message) = self.message_queue.try_recv() {
                 self.handle(message);
@@ -148,20 +148,14 @@ impl Task {
 
     async fn take(&mut self, batch: DeltaBatch) {
         let mut full = self.batch_queue.len() + 1 >= self.batch_queue.max_capacity().saturating_sub(2);
-        let mut shards = vec![batch.shard];
         self.encoder.push(batch);
         while let Ok(batch) = self.batch_queue.try_recv() {
             full |= self.batch_queue.len() + 2 >= self.batch_queue.max_capacity();
-            if !shards.contains(&batch.shard) {
-                shards.push(batch.shard);
-            }
             self.encoder.push(batch);
         }
         if full {
-            for sender in &self.shards {
-                // A shard never waits for an encoder, so this cannot be a circle.
-                let _ = sender.send(ShardMessage::Room(self.id)).await;
-            }
+            // A shard never waits for an encoder, so this cannot be a circle.
+            tell_all(&self.shards, || ShardMessage::Room(self.id)).await;
         }
     }
 
@@ -229,12 +223,5 @@ impl Task {
             // A session that is gone has said so, or is about to.
             let _ = member.send(news);
         }
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => pending().await,
     }
 }

@@ -13,7 +13,7 @@ use reflector::{GroupId, GroupKey, Moved, PeerRole};
 use tokio::sync::oneshot;
 
 use super::encoder::{self, EncoderMessage, EncoderSender, GroupReport, Subscription};
-use super::shard::{ShardMessage, ShardSender};
+use super::shard::{ShardMessage, ShardSender, tell_all};
 
 /// Every group with its encoder and members.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ impl Groups {
         for key in empty {
             if let Some(group) = self.by_key.remove(&key) {
                 // With its sender goes the encoder; what it still asks of the shards finds no group.
-                self.tell_shards(|| ShardMessage::RemoveGroup(group.id)).await;
+                tell_all(&self.shards, || ShardMessage::RemoveGroup(group.id)).await;
             }
         }
     }
@@ -189,7 +189,7 @@ impl Groups {
         let id = self.unused();
         let hold = self.held.contains(&key.role) && !policy.passes_only_local();
         let (encoder, queue) = encoder::spawn(id, key, self.shards.clone());
-        self.tell_shards(|| ShardMessage::AddGroup {
+        tell_all(&self.shards, || ShardMessage::AddGroup {
             id,
             key: Box::new(key.clone()),
             policy: Arc::clone(&policy),
@@ -210,13 +210,6 @@ impl Groups {
             if self.by_key.values().all(|group| group.id != id) {
                 return id;
             }
-        }
-    }
-
-    async fn tell_shards(&self, message: impl Fn() -> ShardMessage) {
-        for shard in &self.shards {
-            // Shards end only with the process.
-            let _ = shard.send(message()).await;
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod addresses;
 pub mod backend;
+pub mod deadline;
 pub mod deferral;
 pub mod egress;
 pub mod encoder;

@@ -130,7 +130,7 @@ impl Shard {
 
     /// Shows the destination of exactly this prefix; `false` if there is none.
     pub fn lookup(&self, prefix: IpNet, show: &mut dyn FnMut(&RouteRef<'_>)) -> bool {
-        in_family!(self, family_of(prefix), table, core => lookup(table, core, prefix, show), else false)
+        in_family!(self, Family::of(prefix), table, core => lookup(table, core, prefix, show), else false)
     }
 
     /// The longest prefix around `prefix` (itself included) that has a best path.
@@ -149,7 +149,7 @@ impl Shard {
     /// Every candidate for the prefix with the step of the decision process at which it lost, the best
     /// first; by the same code that decides.
     pub fn explain(&self, prefix: IpNet) -> Vec<PathView> {
-        in_family!(self, family_of(prefix), table, core => explain(table, core, prefix), else Vec::new())
+        in_family!(self, Family::of(prefix), table, core => explain(table, core, prefix), else Vec::new())
     }
 
     /// Next hops that paths rely on: address, what is known of it, and how many paths.
@@ -280,12 +280,5 @@ impl Scratch {
             core,
             family: K::FAMILY,
         }
-    }
-}
-
-fn family_of(prefix: IpNet) -> Family {
-    match prefix {
-        IpNet::V4(_) => Family::IPV4_UNICAST,
-        IpNet::V6(_) => Family::IPV6_UNICAST,
     }
 }

@@ -144,7 +144,7 @@ impl Reading {
             }
             Target::Received(peer) => self.names.received(route, *peer, out),
             Target::Advertised(peer, groups) => {
-                let family = family_of(route.prefix);
+                let family = Family::of(route.prefix);
                 let Some((group, _)) = groups.iter().find(|(_, f)| *f == family) else { return };
                 out.extend(self.names.advertised(view, route, *group, *peer));
             }
@@ -187,13 +187,6 @@ async fn mark_kernel(routes: &mut [Route], fib: &FibHandle, prefix: Option<IpNet
     for route in routes.iter_mut().filter(|route| route.peer.is_some()) {
         let chosen = route.flags.best || route.flags.multipath;
         route.flags.not_in_kernel = chosen && missing.contains(&route.prefix);
-    }
-}
-
-fn family_of(prefix: IpNet) -> Family {
-    match prefix {
-        IpNet::V4(_) => Family::IPV4_UNICAST,
-        IpNet::V6(_) => Family::IPV6_UNICAST,
     }
 }
 

@@ -95,6 +95,13 @@ pub struct ReadView<'a> {
 /// Sends to one shard.
 pub type ShardSender = mpsc::Sender<ShardMessage>;
 
+/// Sends a message to every shard; they end only with the process.
+pub async fn tell_all(shards: &[ShardSender], message: impl Fn() -> ShardMessage) {
+    for shard in shards {
+        let _ = shard.send(message()).await;
+    }
+}
+
 /// Messages under way to a shard. Enough for a crowd of sessions with a message each, which then are decided
 /// together; what a single one may put there is bounded by [`SESSION_CREDIT`].
 pub const SHARD_QUEUE: usize = 64;

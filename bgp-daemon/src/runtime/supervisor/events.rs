@@ -10,7 +10,7 @@ use super::peers::Up;
 use super::{Event, SessionNews, Supervisor};
 use crate::runtime::encoder::Subscription;
 use crate::runtime::local::{self, LocalChange};
-use crate::runtime::shard::ShardMessage;
+use crate::runtime::shard::{ShardMessage, tell_all};
 
 impl Supervisor {
     pub(super) async fn on_event(&mut self, event: Event) {
@@ -88,9 +88,7 @@ impl Supervisor {
             FibEvent::NextHopChanged(states) => {
                 let states: Vec<_> =
                     states.into_iter().map(|(next_hop, is)| (next_hop.addr, state(is))).collect();
-                for shard in &self.shards {
-                    let _ = shard.send(ShardMessage::NextHops(states.clone())).await;
-                }
+                tell_all(&self.shards, || ShardMessage::NextHops(states.clone())).await;
             }
             FibEvent::OriginsChanged { added, removed } => {
                 let change = self.local.kernel_changed(&added, &removed);
@@ -112,14 +110,14 @@ impl Supervisor {
         for prefix in &change.removed {
             tracing::debug!(%prefix, "no longer originated");
         }
-        for shard in &self.shards {
-            let message = ShardMessage::Originate {
-                attrs: local::local_attributes(),
-                removed: local::blocks(&change.removed),
-                added: local::blocks(&change.added),
-            };
-            let _ = shard.send(message).await;
-        }
+        let attrs = local::local_attributes();
+        let (removed, added) = (local::blocks(&change.removed), local::blocks(&change.added));
+        let message = || ShardMessage::Originate {
+            attrs: attrs.clone(),
+            removed: removed.clone(),
+            added: added.clone(),
+        };
+        tell_all(&self.shards, message).await;
     }
 }
 

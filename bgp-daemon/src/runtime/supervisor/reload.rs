@@ -13,7 +13,7 @@ use crate::config::{self, Host};
 use crate::runtime::listener::{Directory, Known, PeerKey};
 use crate::runtime::peering::{PeerSettings, peer_info, session_config, timers};
 use crate::runtime::session_task::Command as SessionCommand;
-use crate::runtime::shard::ShardMessage;
+use crate::runtime::shard::{ShardMessage, tell_all};
 use crate::runtime::socket::Link;
 
 use super::report::now_ms;
@@ -69,7 +69,7 @@ impl Supervisor {
                     let farewell = Input::Stop(StopReason::Deconfigured);
                     peering.command(SessionCommand::Finish(farewell)).await;
                     self.groups.leave(peering.id).await;
-                    self.tell_shards(|| ShardMessage::Forget(peering.id)).await;
+                    tell_all(&self.shards, || ShardMessage::Forget(peering.id)).await;
                 }
             }
             Command::AddPeer(neighbor) => self.add_peer((**neighbor).clone()).await,
@@ -94,7 +94,7 @@ impl Supervisor {
             }
             Command::Decision(choices) => {
                 let choices = decision(*choices);
-                self.tell_shards(|| ShardMessage::Decision(choices)).await;
+                tell_all(&self.shards, || ShardMessage::Decision(choices)).await;
             }
             // Read from the configuration at the next start, or when the process ends.
             Command::Restart(_) | Command::KeepOnExit(_) => {}
@@ -141,7 +141,7 @@ impl Supervisor {
             self.deferral.without(id);
         }
         let Some(info) = info else { return };
-        self.tell_shards(|| ShardMessage::PeerChanged(id, Box::new(info.clone()))).await;
+        tell_all(&self.shards, || ShardMessage::PeerChanged(id, Box::new(info.clone()))).await;
         self.regroup(id).await;
     }
 
@@ -156,7 +156,7 @@ impl Supervisor {
         let (id, new) = self.policies.number(chain);
         if new {
             let policy = self.policies.get(id);
-            self.tell_shards(|| ShardMessage::Policy(id, Arc::clone(&policy))).await;
+            tell_all(&self.shards, || ShardMessage::Policy(id, Arc::clone(&policy))).await;
         }
         id
     }
@@ -174,13 +174,6 @@ impl Supervisor {
             (PeerKey { addr: address, scope: 0 }, known)
         });
         self.directory.send_replace(Arc::new(known.collect::<Directory>()));
-    }
-
-    pub(super) async fn tell_shards(&self, message: impl Fn() -> ShardMessage) {
-        for shard in &self.shards {
-            // Shards end only with the process.
-            let _ = shard.send(message()).await;
-        }
     }
 }
 

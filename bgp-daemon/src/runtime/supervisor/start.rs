@@ -22,6 +22,7 @@ use crate::admin::{server, socket};
 use crate::cli::{Exit, Failure, Start};
 use crate::config::model::{Config, Decision, Mode, Originate};
 use crate::runtime::backend::Channel;
+use crate::runtime::deadline::deadline;
 use crate::runtime::deferral::Deferral;
 use crate::runtime::groups::Groups;
 use crate::runtime::listener;
@@ -29,7 +30,7 @@ use crate::runtime::local::LocalRoutes;
 use crate::runtime::mail::Mail;
 use crate::runtime::policies::Policies;
 use crate::runtime::session_task::Command;
-use crate::runtime::shard::{self, ShardMessage, ShardSender};
+use crate::runtime::shard::{self, ShardMessage, ShardSender, tell_all};
 use crate::systemd;
 
 /// Runs the daemon until it is told to stop.
@@ -289,7 +290,7 @@ impl Supervisor {
         systemd::ready();
         let mut watchdog = systemd::watchdog_interval().map(tokio::time::interval);
         loop {
-            let deadline = self.deferral.deadline();
+            let over = self.deferral.deadline();
             tokio::select! {
                 event = self.events.recv() => if let Some(event) = event {
                     self.on_event(event).await;
@@ -311,7 +312,7 @@ impl Supervisor {
                 }
                 _ = ends.signals.terminate.recv() => break,
                 _ = ends.signals.interrupt.recv() => break,
-                () = at(deadline) => {}
+                () = deadline(over) => {}
                 () = tick(&mut watchdog) => systemd::alive(),
             }
             self.end_deferral_if_due();
@@ -341,21 +342,12 @@ impl Supervisor {
         if !keep {
             self.let_kernel_go(keep).await;
         }
-        for shard in &self.shards {
-            let _ = shard.send(ShardMessage::Stop).await;
-        }
+        tell_all(&self.shards, || ShardMessage::Stop).await;
     }
 
     async fn let_kernel_go(&self, keep: bool) {
         // It may be gone already, or have a million routes to remove.
         let _ = tokio::time::timeout(CLEAN_UP, self.fib.shutdown(keep)).await;
-    }
-}
-
-async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }
 

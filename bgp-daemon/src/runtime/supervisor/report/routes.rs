@@ -22,7 +22,7 @@ impl Supervisor {
             View::Received(peer) => Target::Received(self.peers.get(peer).ok_or_else(|| unknown(peer))?.id),
             View::Advertised(peer) => self.advertised(peer)?,
         };
-        let family = query.family.or(query.prefix.map(family_of));
+        let family = query.family.or(query.prefix.map(Family::of));
         let reading = Reading {
             only_chosen: query.view == View::Fib,
             target,
@@ -105,7 +105,7 @@ impl Supervisor {
             prefix: Some(prefix),
             longer: false,
             only_chosen: false,
-            families: vec![family_of(prefix)],
+            families: vec![Family::of(prefix)],
             names: Arc::clone(names),
         };
         let mut pages = read::pages(reading, self.shards.clone(), None);
@@ -151,12 +151,5 @@ impl Supervisor {
                 RouteStatus::Failed(reason) => format!("not installed: {reason}"),
             },
         }
-    }
-}
-
-fn family_of(prefix: IpNet) -> Family {
-    match prefix {
-        IpNet::V4(_) => Family::IPV4_UNICAST,
-        IpNet::V6(_) => Family::IPV6_UNICAST,
     }
 }
