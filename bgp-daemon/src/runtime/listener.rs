@@ -70,7 +70,8 @@ pub fn open(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, (SocketAddr, i
 
 /// Accepts on one socket until the directory's sender is gone.
 pub fn spawn(listener: TcpListener, directory: watch::Receiver<Arc<Directory>>) -> JoinHandle<()> {
-    let task = Listener { listener, directory, keys: HashMap::new(), limit: Limit::default() };
+    let mut task = Listener { listener, directory, keys: HashMap::new(), limit: Limit::default() };
+    task.follow_directory();
     tokio::spawn(task.run())
 }
 
@@ -84,11 +85,10 @@ struct Listener {
 
 impl Listener {
     async fn run(mut self) {
-        self.directory.mark_changed();
         loop {
             tokio::select! {
                 changed = self.directory.changed() => match changed {
-                    Ok(()) => self.set_keys(),
+                    Ok(()) => self.follow_directory(),
                     Err(_) => return,
                 },
                 accepted = self.listener.accept() => match accepted {
@@ -132,9 +132,25 @@ impl Listener {
     }
 
     /// Brings the keys of the socket in line with the directory.
-    fn set_keys(&mut self) {
+    /// Gives the socket the options that have to be there before a connection is.
+    fn follow_directory(&mut self) {
         let ipv6 = self.listener.local_addr().is_ok_and(|addr| addr.is_ipv6());
         let directory = Arc::clone(&self.directory.borrow_and_update());
+        self.set_least_ttl(&directory, ipv6);
+        self.set_keys(&directory, ipv6);
+    }
+
+    /// Connections inherit it, so that nothing gets in between the handshake and the options of the
+    /// accepted socket. A socket that peers without TTL security use too must let everyone's SYN in.
+    fn set_least_ttl(&self, directory: &Directory, ipv6: bool) {
+        let ours = directory.iter().filter(|(peer, _)| peer.addr.is_ipv6() == ipv6);
+        let least = ours.map(|(_, known)| socket::least_ttl(known.reach)).min().unwrap_or(0);
+        if let Err(error) = socket::set_least_ttl(&self.listener, ipv6, least) {
+            warn!(%error, "cannot set the least TTL");
+        }
+    }
+
+    fn set_keys(&mut self, directory: &Directory, ipv6: bool) {
         let wanted: HashMap<IpAddr, Password> = directory
             .iter()
             .filter(|(peer, _)| peer.addr.is_ipv6() == ipv6)

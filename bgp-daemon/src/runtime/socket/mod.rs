@@ -91,11 +91,19 @@ fn set_reach(socket: &Socket, ipv6: bool, reach: Reach) -> io::Result<()> {
     match reach {
         Reach::Connected => set_ttl(socket, ipv6, 1),
         Reach::Multihop(ttl) => set_ttl(socket, ipv6, ttl),
-        Reach::TtlSecurity(hops) => {
+        Reach::TtlSecurity(_) => {
             set_ttl(socket, ipv6, 255)?;
-            // One hop away is TTL 255: routers in between count, the receiver does not.
-            set_least_ttl(socket, ipv6, 255 - hops.saturating_sub(1))
+            set_least_ttl(socket, ipv6, least_ttl(reach))
         }
+    }
+}
+
+/// The least TTL that packets of a peer so far away arrive with (RFC 5082 §3); 0 where any will do.
+pub fn least_ttl(reach: Reach) -> u8 {
+    match reach {
+        // One hop away is TTL 255: routers in between count, the receiver does not.
+        Reach::TtlSecurity(hops) => 255 - hops.saturating_sub(1),
+        Reach::Connected | Reach::Multihop(_) => 0,
     }
 }
 
