@@ -359,7 +359,10 @@ impl Reconciler {
     fn settle(&mut self, prefix: IpNet) {
         let entry = self.entries.get(prefix).copied().unwrap_or_default();
         if entry.is_vacant() {
-            self.entries.remove(prefix);
+            // A running dump may still show it as it was: end_dump forgets it.
+            if !(self.dumping && entry.has(TOUCHED)) {
+                self.entries.remove(prefix);
+            }
             self.troubles.clear(prefix);
             self.unseen.remove(&prefix);
             self.report(prefix, entry);

@@ -131,7 +131,7 @@ impl Reconciler {
     fn observe(&mut self, prefix: IpNet, id: u32, now: Instant) {
         let dumping = self.dumping;
         let known = self.entries.get(prefix).is_some();
-        if id == 0 && !known {
+        if id == 0 && !known && !dumping {
             return;
         }
         let entry = self.entries.entry(prefix);

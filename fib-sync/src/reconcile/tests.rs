@@ -112,6 +112,14 @@ fn kind(last: u8) -> RouteKind {
     resolve(&via(last)).unwrap()
 }
 
+/// Ends a dump that read `rows` at some moment since it began.
+fn end_dump_with(lab: &mut Lab, rows: BTreeMap<IpNet, Arc<RouteKind>>) {
+    for (prefix, kind) in rows {
+        lab.rec.dump_row(prefix, Some(kind.as_ref().clone()));
+    }
+    lab.rec.end_dump(true, &BTreeSet::new(), lab.now);
+}
+
 const P: &str = "10.1.0.0/24";
 
 fn p() -> IpNet {
@@ -126,6 +134,34 @@ fn nothing_is_sent_before_the_kernel_was_looked_at() {
     lab.dump();
     assert!(matches!(lab.run()[..], [FibOp::Create(_)]));
     assert_eq!(lab.status(P), RouteStatus::Installed);
+}
+
+#[test]
+fn a_dump_does_not_revive_what_went_while_it_ran() {
+    let mut lab = Lab::synced();
+    lab.rec.converged();
+    lab.desire(P, Some(via(2)));
+    lab.run();
+    lab.rec.begin_dump();
+    let rows = lab.kernel.own.clone();
+    lab.desire(P, None);
+    lab.run();
+    end_dump_with(&mut lab, rows);
+    lab.desire(P, Some(via(2)));
+    lab.run();
+    assert_eq!(lab.kernel.own.get(&p()).map(|k| k.as_ref().clone()), Some(kind(2)));
+}
+
+#[test]
+fn a_dump_does_not_revive_a_strangers_route_that_went_while_it_ran() {
+    let mut lab = Lab::synced();
+    lab.rec.converged();
+    lab.rec.begin_dump();
+    lab.rec.own_route_gone(p(), Some(kind(2)), lab.now);
+    end_dump_with(&mut lab, BTreeMap::from([(p(), Arc::new(kind(2)))]));
+    lab.desire(P, Some(via(2)));
+    lab.run();
+    assert_eq!(lab.kernel.own.get(&p()).map(|k| k.as_ref().clone()), Some(kind(2)));
 }
 
 #[test]
@@ -488,12 +524,6 @@ proptest! {
         let mut desired: BTreeMap<IpNet, RouteKind> = BTreeMap::new();
         let mut sent: VecDeque<(u64, Vec<Result<(), i32>>)> = VecDeque::new();
         let mut dump: Option<BTreeMap<IpNet, Arc<RouteKind>>> = None;
-        let finish = |lab: &mut Lab, rows: BTreeMap<IpNet, Arc<RouteKind>>| {
-            for (prefix, kind) in rows {
-                lab.rec.dump_row(prefix, Some(kind.as_ref().clone()));
-            }
-            lab.rec.end_dump(true, &BTreeSet::new(), lab.now);
-        };
         for step in steps {
             match step {
                 Told::Desire(p, n) => {
@@ -531,7 +561,7 @@ proptest! {
                 }
                 Told::EndDump => {
                     if let Some(rows) = dump.take() {
-                        finish(&mut lab, rows);
+                        end_dump_with(&mut lab, rows);
                     }
                 }
             }
@@ -541,7 +571,7 @@ proptest! {
         }
         if let Some(mut rows) = dump {
             rows.clone_from(&lab.kernel.own);
-            finish(&mut lab, rows);
+            end_dump_with(&mut lab, rows);
         }
         lab.run();
         while lab.rec.take_dump_wish() {
