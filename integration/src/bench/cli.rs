@@ -133,7 +133,7 @@ impl Arguments {
             report.write_page(&PathBuf::from("docs/src/performance.md"))?;
         }
         let judged: Vec<Kind> = if self.target.is_empty() {
-            vec![Kind::Peregrine, Kind::Relay]
+            targets.iter().map(|target| target.kind).filter(|kind| !kind.is_rival()).collect()
         } else {
             targets.iter().map(|target| target.kind).collect()
         };

@@ -111,6 +111,9 @@ impl Report {
                 last = Some(scenario);
             }
             let _ = write!(out, "\n**{stage}**\n\n{}", table(&rows));
+            if let Some(ratio) = two_shards(&rows) {
+                let _ = write!(out, "\nTwo shards take {ratio:.2} times the wall of one.\n");
+            }
         }
         let mut notes = Vec::new();
         for sample in &self.samples {
@@ -269,6 +272,16 @@ fn table(rows: &[Row]) -> String {
     out
 }
 
+/// The wall of Peregrine's two shards by that of its one.
+fn two_shards(rows: &[Row]) -> Option<f64> {
+    let wall = |kind| {
+        let row = rows.iter().find(|row| row.target == kind)?;
+        if let Outcome::Done(measure) = &row.outcome { measure.wall } else { None }
+    };
+    let (two, one) = (wall(Kind::Peregrine2)?, wall(Kind::Peregrine)?);
+    (one > 0.0).then(|| two / one)
+}
+
 fn seconds(value: f64) -> String {
     if value < 10.0 { format!("{value:.3}") } else { format!("{value:.1}") }
 }
@@ -289,7 +302,7 @@ attributes and next hops; a route too many, too few or with anything else in it 
 the first octet sent to that moment, *CPU* and memory are those of the speaker alone (all its threads and
 processes): *peak* the most resident since its start, *after* what is resident at the end, a second later
 where a full table is involved. The *relay* passes UPDATEs on without reading them: the floor for any speaker
-on this machine. `–` marks what a target does not offer, `> 60` what took longer than a minute.
+on this machine. *2 shards* is the same program with `shards = 2`; it is no rival. `–` marks what a target does not offer, `> 60` what took longer than a minute.
 
 ";
 
@@ -303,7 +316,7 @@ mod tests {
 
     fn report(outcomes: &[(Kind, Outcome)]) -> Report {
         let target = |kind| Target { kind, program: "x".into(), version: "1".to_owned() };
-        let targets = [Kind::Peregrine, Kind::Bird, Kind::Frr, Kind::Relay].map(target);
+        let targets = [Kind::Peregrine, Kind::Peregrine2, Kind::Bird, Kind::Frr, Kind::Relay].map(target);
         let mut report = Report::new(&Sizes::full(), &targets, 3);
         for (target, outcome) in outcomes {
             let stages = vec![("load", outcome.clone())];
@@ -328,6 +341,19 @@ mod tests {
             "{text}"
         );
         assert!(report.is_sound(&[Kind::Peregrine, Kind::Relay]));
+    }
+
+    #[test]
+    fn two_shards_are_no_rival_and_compared_with_one() {
+        let report = report(&[
+            (Kind::Peregrine, done(1.0, 1.0)),
+            (Kind::Peregrine2, done(1.04, 1.5)),
+            (Kind::Bird, done(2.0, 2.0)),
+        ]);
+        let text = report.text();
+        assert!(text.contains("| Peregrine | 1.000 | 0.50 |"), "{text}");
+        assert!(text.contains("| Peregrine, 2 shards | 1.040 | 0.52 |"), "{text}");
+        assert!(text.contains("Two shards take 1.04 times the wall of one."), "{text}");
     }
 
     #[test]

@@ -50,8 +50,10 @@ pub enum Export {
 /// A program that speaks BGP.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Kind {
-    /// This project.
+    /// This project, one shard.
     Peregrine,
+    /// This project, two shards.
+    Peregrine2,
     /// BIRD 2.
     Bird,
     /// FRR's bgpd.
@@ -65,13 +67,15 @@ pub enum Kind {
 }
 
 /// All kinds, in the order they are run.
-pub const ALL: [Kind; 6] = [Kind::Peregrine, Kind::Bird, Kind::Frr, Kind::Gobgp, Kind::Openbgpd, Kind::Relay];
+pub const ALL: [Kind; 7] =
+    [Kind::Peregrine, Kind::Peregrine2, Kind::Bird, Kind::Frr, Kind::Gobgp, Kind::Openbgpd, Kind::Relay];
 
 impl Kind {
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Peregrine => "peregrine",
+            Self::Peregrine2 => "peregrine-2",
             Self::Bird => "bird",
             Self::Frr => "frr",
             Self::Gobgp => "gobgp",
@@ -84,6 +88,7 @@ impl Kind {
     pub fn title(self) -> &'static str {
         match self {
             Self::Peregrine => "Peregrine",
+            Self::Peregrine2 => "Peregrine, 2 shards",
             Self::Bird => "BIRD 2",
             Self::Frr => "FRR",
             Self::Gobgp => "GoBGP",
@@ -94,13 +99,13 @@ impl Kind {
 
     /// Whether others are measured against it.
     pub fn is_rival(self) -> bool {
-        !matches!(self, Self::Peregrine | Self::Relay)
+        !matches!(self, Self::Peregrine | Self::Peregrine2 | Self::Relay)
     }
 
     /// The target of that kind on this machine, if it is there.
     pub fn find(self) -> Option<Target> {
         let program = match self {
-            Self::Peregrine => peregrine::program(),
+            Self::Peregrine | Self::Peregrine2 => peregrine::program(),
             Self::Bird => installed(&["/usr/sbin/bird"]),
             Self::Frr => installed(&["/usr/lib/frr/bgpd"]),
             Self::Gobgp => installed(&["/usr/bin/gobgpd"]),
@@ -129,7 +134,8 @@ impl Target {
     /// [`Failure::Io`] when a file or the process cannot be made.
     pub fn start(&self, setup: &Setup, dir: &Path) -> Result<Daemon, Failure> {
         let command = match self.kind {
-            Kind::Peregrine => peregrine::command(&self.program, setup, dir),
+            Kind::Peregrine => peregrine::command(&self.program, (setup, peregrine::ONE_SHARD), dir),
+            Kind::Peregrine2 => peregrine::command(&self.program, (setup, peregrine::TWO_SHARDS), dir),
             Kind::Bird => bird::command(&self.program, setup, dir),
             Kind::Frr => frr::command(&self.program, setup, dir),
             Kind::Gobgp => gobgp::command(&self.program, setup, dir),
@@ -146,7 +152,8 @@ impl Target {
     /// [`Failure::NotApplicable`] where the target has no such thing, [`Failure::Io`] when it refuses.
     pub fn reload(&self, daemon: &Daemon, setup: &Setup, dir: &Path) -> Result<(), Failure> {
         let outcome = match self.kind {
-            Kind::Peregrine => peregrine::reload(daemon, setup, dir),
+            Kind::Peregrine => peregrine::reload(daemon, (setup, peregrine::ONE_SHARD), dir),
+            Kind::Peregrine2 => peregrine::reload(daemon, (setup, peregrine::TWO_SHARDS), dir),
             Kind::Bird => bird::reload(setup, dir),
             Kind::Frr => frr::reload(setup, dir),
             Kind::Openbgpd => openbgpd::reload(setup, dir),

@@ -19,22 +19,26 @@ pub(super) fn program() -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-pub(super) fn command(program: &Path, setup: &Setup, dir: &Path) -> io::Result<Command> {
-    std::fs::write(dir.join("peregrine.toml"), configuration(setup, dir))?;
+/// The `[node]` line of each target; one shard is what the daemon does unasked.
+pub(super) const ONE_SHARD: &str = "";
+pub(super) const TWO_SHARDS: &str = "shards = 2\n";
+
+pub(super) fn command(program: &Path, (setup, shards): (&Setup, &str), dir: &Path) -> io::Result<Command> {
+    std::fs::write(dir.join("peregrine.toml"), configuration(setup, shards, dir))?;
     let reflects = setup.peers.iter().any(|peer| peer.asn == ASN);
     let mut command = Command::new(program);
     command.arg(if reflects { "reflector" } else { "agent" }).arg("--config").arg(dir.join("peregrine.toml"));
     Ok(command)
 }
 
-pub(super) fn reload(daemon: &Daemon, setup: &Setup, dir: &Path) -> io::Result<()> {
-    std::fs::write(dir.join("peregrine.toml"), configuration(setup, dir))?;
+pub(super) fn reload(daemon: &Daemon, (setup, shards): (&Setup, &str), dir: &Path) -> io::Result<()> {
+    std::fs::write(dir.join("peregrine.toml"), configuration(setup, shards, dir))?;
     daemon.signal(Signal::SIGHUP)
 }
 
-fn configuration(setup: &Setup, dir: &Path) -> String {
+fn configuration(setup: &Setup, shards: &str, dir: &Path) -> String {
     let mut out = format!(
-        "[node]\nname = \"bench\"\nasn = {ASN}\nrouter-id = \"{ADDRESS}\"\nlisten = [\"{ADDRESS}:{PORT}\"]\n\n\
+        "[node]\nname = \"bench\"\nasn = {ASN}\nrouter-id = \"{ADDRESS}\"\nlisten = [\"{ADDRESS}:{PORT}\"]\n{shards}\n\
          [api]\nsocket = \"{}\"\n\n[fib]\nprogram = false\n\n[log]\nlevel = \"warn\"\n",
         dir.join("peregrine.sock").display()
     );
