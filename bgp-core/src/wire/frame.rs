@@ -102,6 +102,20 @@ pub fn next_message(buf: &mut BytesMut, max_len: usize) -> Result<Option<RawMess
     Ok(Some(RawMessage { kind, body }))
 }
 
+/// How many messages begin in `octets`, which are messages back to back, the last one perhaps in part.
+///
+/// Reads the lengths of their headers only; O(messages).
+pub fn count_messages(mut octets: &[u8]) -> u64 {
+    let mut count = 0;
+    while !octets.is_empty() {
+        count += 1;
+        let Some(&[high, low]) = octets.get(16..).and_then(|rest| rest.first_chunk::<2>()) else { break };
+        let len = usize::from(u16::from_be_bytes([high, low])).max(HEADER_LEN);
+        octets = octets.get(len..).unwrap_or(&[]);
+    }
+    count
+}
+
 /// Appends a KEEPALIVE.
 pub fn encode_keepalive(out: &mut BytesMut) {
     put_header(out, MessageKind::Keepalive, 0);
@@ -161,6 +175,16 @@ mod tests {
         assert_eq!(next_message(&mut message(4097, 1, &[]), MAX_EXTENDED_LEN).unwrap_err().subcode, 2);
         assert_eq!(next_message(&mut message(4097, 4, &[]), MAX_EXTENDED_LEN).unwrap_err().subcode, 2);
         assert_eq!(next_message(&mut message(4097, 2, &[]), MAX_EXTENDED_LEN), Ok(None));
+    }
+
+    #[test]
+    fn messages_are_counted_by_their_beginnings() {
+        let octets = [message(23, 5, &[0, 1, 0, 1]), message(19, 4, &[]), message(23, 2, &[0; 4])].concat();
+        for (len, count) in [(0, 0), (1, 1), (23, 1), (24, 2), (42, 2), (43, 3), (60, 3), (65, 3)] {
+            assert_eq!(count_messages(&octets[..len]), count, "{len} octets");
+        }
+        // A length that cannot be does not stop the count, nor make it endless.
+        assert_eq!(count_messages(&message(0, 2, &[0; 19])), 2);
     }
 
     #[test]

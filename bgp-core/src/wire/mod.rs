@@ -15,7 +15,8 @@ pub mod update;
 pub use encode::{Format, Unsendable, UnsendableReason, encode_announce, encode_end_of_rib, encode_withdraw};
 pub use fault::{Disposition, Fault, FaultKind, MessageError};
 pub use frame::{
-    HEADER_LEN, MAX_EXTENDED_LEN, MAX_LEN, MessageKind, RawMessage, encode_keepalive, next_message,
+    HEADER_LEN, MAX_EXTENDED_LEN, MAX_LEN, MessageKind, RawMessage, count_messages, encode_keepalive,
+    next_message,
 };
 pub use notification::Notification;
 pub use open::{Capability, Open};

@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use std::task::{Context, Poll};
 
 use bgp_core::session::ConnId;
+use bgp_core::wire::count_messages;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
@@ -94,8 +95,14 @@ impl Connection {
     }
 
     /// Writes routes after everything else. Returns whether the socket took anything, and what `egress`
-    /// said; `None` when it was not asked, for the socket is full or broken.
-    pub(super) fn write_routes(&mut self, egress: &mut impl Egress, budget: usize) -> (bool, Option<Offer>) {
+    /// said; `None` when it was not asked, for the socket is full or broken. Messages are added to `sent`
+    /// as soon as the first octet of each was taken: the rest of it goes before everything else.
+    pub(super) fn write_routes(
+        &mut self,
+        egress: &mut impl Egress,
+        budget: usize,
+        sent: &mut u64,
+    ) -> (bool, Option<Offer>) {
         if !self.takes_octets() || self.has_queued() {
             return (false, None);
         }
@@ -104,6 +111,7 @@ impl Connection {
         let offer = egress.write_with(budget, &mut self.rest, &mut |slices| {
             let taken = stream.try_write_vectored(slices)?;
             took |= taken > 0;
+            *sent += begun(slices, taken);
             Ok(taken)
         });
         match offer {
@@ -159,6 +167,24 @@ impl Connection {
         self.rest.append(&mut self.control);
         (self.stream, self.rest)
     }
+}
+
+/// How many of the messages in `slices`, each of them whole messages, begin in the first `taken` octets.
+///
+/// They are shared with other members of the group, so that nobody has counted them for this one. The kernel
+/// has just read what is read here.
+fn begun(slices: &[IoSlice<'_>], taken: usize) -> u64 {
+    let mut left = taken;
+    let mut count = 0;
+    for slice in slices {
+        let part = slice.get(..left.min(slice.len())).unwrap_or(&[]);
+        if part.is_empty() {
+            break;
+        }
+        count += count_messages(part);
+        left -= part.len();
+    }
+    count
 }
 
 /// Removes octets from the front, and the memory with the last of them.

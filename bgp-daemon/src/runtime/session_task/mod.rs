@@ -150,7 +150,7 @@ pub struct Report {
     pub negotiated: Option<Negotiated>,
     /// Families whose stale routes are kept.
     pub stale: Families,
-    /// Counters. UPDATEs sent are not among them: the egress knows those.
+    /// Counters, with UPDATEs sent.
     pub stats: Stats,
 }
 

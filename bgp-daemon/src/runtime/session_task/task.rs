@@ -58,6 +58,8 @@ pub(super) struct Task<I, E> {
     up: Option<ConnId>,
     /// The egress may have something.
     ready: bool,
+    /// UPDATEs to the peer; the session sees none of them.
+    updates_sent: u64,
     alarm: Alarm,
     finishing: bool,
     /// Connections that are being closed at the very end.
@@ -81,6 +83,7 @@ impl<I: Ingest, E: Egress> Task<I, E> {
             routes: 0,
             up: None,
             ready: false,
+            updates_sent: 0,
             alarm: Alarm::default(),
             finishing: false,
             closing: Vec::new(),
@@ -169,12 +172,14 @@ impl<I: Ingest, E: Egress> Task<I, E> {
     }
 
     fn report(&self) -> Report {
+        let mut stats = self.session.stats().clone();
+        stats.sent.updates += self.updates_sent;
         Report {
             state: self.session.state(),
             stopped: self.session.is_stopped(),
             negotiated: self.session.negotiated().cloned(),
             stale: self.session.stale(),
-            stats: self.session.stats().clone(),
+            stats,
         }
     }
 
@@ -324,7 +329,8 @@ impl<I: Ingest, E: Egress> Task<I, E> {
         for conn in &mut self.conns {
             let mut took = conn.flush();
             if self.ready && self.up == Some(conn.id) {
-                let (wrote, offer) = conn.write_routes(&mut self.egress, WRITE_BUDGET);
+                let (wrote, offer) =
+                    conn.write_routes(&mut self.egress, WRITE_BUDGET, &mut self.updates_sent);
                 took |= wrote;
                 match offer {
                     Some(Offer::Drained) => self.ready = false,
