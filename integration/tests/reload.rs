@@ -11,8 +11,8 @@
 use std::collections::BTreeSet;
 
 use integration::lab::{Host, Lab, LabError, Peregrine, Result, millis, secs, via};
-use integration::peers::{Announcement, Bird, Neighbor, Peer, Speaker};
-use serde_json::Value;
+use integration::peers::{Announcement, Bird, Neighbor, Peer, PeerRoute, Speaker};
+use serde_json::{Value, json};
 
 /// A reflector with two clients in one update group for IPv4: one of ours, and BIRD.
 struct Site {
@@ -316,6 +316,103 @@ fn a_next_hop_rule_changes_the_next_hops_of_one_peer() -> Result {
             site.ours.host().wait_route("10.3.0.0/24", via("192.0.2.3"), secs(5))?;
         }
         assert_eq!(bird.changes().len(), 0);
+        kept.check(&site)
+    })
+}
+
+/// Both peers, one internal and one external, run this policy on what they are told.
+fn edited(rules: &str) -> String {
+    let chain = "export = [\"edit\"]";
+    external(chain).replace("export = [\"accept\"]", chain)
+        + &format!("\n[[policy]]\nname = \"edit\"\nrules = [\n{rules},\n{{ action = \"accept\" }}\n]\n")
+}
+
+/// Waits until our client has these attributes of `10.1.0.0/24`.
+fn ours_has(site: &Site, expected: &Value) -> Result {
+    let host = site.ours.host();
+    let looked = host.poll("the edited attributes", secs(10), || {
+        let routes = site.ours.cmd(&["routes", "10.1.0.0/24"])?;
+        let attributes = routes["routes"][0]["attributes"].clone();
+        let differs = expected.as_object().unwrap().iter().find(|(name, value)| attributes[*name] != **value);
+        match differs {
+            None => Ok(Some(())),
+            Some((name, _)) => Err(LabError::Topology(format!("{name} of {attributes}"))),
+        }
+    });
+    looked.map(drop)
+}
+
+#[test]
+fn edits_of_a_policy_reach_peers_of_both_kinds_and_change_under_them() -> Result {
+    Lab::run(|lab| {
+        let site = site_with(lab, &external(""), 65001)?;
+        let kept = Kept::note(&site)?;
+        let first = edited(
+            "{ match = { prefix = \"10.1.0.0/24\", origin = \"igp\" }, set = { med = 5, prepend-as = [64513, 64514], \
+             add-communities = [\"64512:1\", \"64512:1:2\"] }, action = \"accept\" }",
+        );
+        let second = edited(
+            "{ match = { prefix = \"10.1.0.0/24\" }, set = { add-communities = [\"64512:1\", \"64512:9\"] } },\n\
+             { match = { community = \"64512:9\" }, set = { remove-communities = [\"64512:1\"], prepend-as = [64515], \
+             next-hop = \"192.0.2.4\" }, action = \"accept\" }",
+        );
+        for _ in 0..2 {
+            reload(&site.rr, &first)?;
+            let at_bird = |route: &PeerRoute| {
+                route.communities == [(64512, 1)]
+                    && route.as_path == [64512, 64513, 64514]
+                    && route.med == Some(5)
+                    && route.next_hop == Some([192, 0, 2, 1].into())
+            };
+            site.bird.wait_route("10.1.0.0/24", &at_bird, secs(10))?;
+            let expected = json!({ "communities": ["64512:1"], "large_communities": ["64512:1:2"],
+                                   "as_path": "64513 64514", "med": 5 });
+            ours_has(&site, &expected)?;
+            reload(&site.rr, &second)?;
+            let at_bird = |route: &PeerRoute| {
+                route.communities == [(64512, 9)]
+                    && route.as_path == [64512, 64515]
+                    && route.med.is_none()
+                    && route.next_hop == Some([192, 0, 2, 4].into())
+            };
+            site.bird.wait_route("10.1.0.0/24", &at_bird, secs(10))?;
+            ours_has(&site, &json!({ "communities": ["64512:9"], "as_path": "64515", "med": null }))?;
+            site.ours.host().wait_route("10.1.0.0/24", via("192.0.2.4"), secs(5))?;
+        }
+        // A route that no rule names went through all of it as it was.
+        let plain = |route: &PeerRoute| route.communities.is_empty() && route.as_path == [64512];
+        site.bird.wait_route("10.2.0.0/24", &plain, secs(5))?;
+        kept.check(&site)
+    })
+}
+
+#[test]
+fn conditions_on_attributes_tell_a_peers_routes_apart() -> Result {
+    Lab::run(|lab| {
+        let mut site = site_with(lab, &external(""), 65001)?;
+        let kept = Kept::note(&site)?;
+        let marked = Announcement::new("10.3.0.0/24")?.community(65001, 8);
+        site.bird.announce(&marked)?;
+        for condition in [
+            "community = [\"65001:7\", \"65001:8\"]",
+            "as-path-prefix = [65001]",
+            "as-path-contains = [7, 65001]",
+            "next-hop = [\"192.0.2.3\"]",
+            "origin = \"igp\"",
+        ] {
+            let rules = format!("rules = [\n{{ match = {{ {condition} }}, action = \"reject\" }},");
+            let picky = external("").replace("import = [\"accept\"]", "import = [\"part\"]");
+            reload(&site.rr, &picky.replace("rules = [", &rules))?;
+            site.ours.host().wait_no_route("10.3.0.0/24", secs(5))?;
+            reload(&site.rr, &external(""))?;
+            site.ours.host().wait_route("10.3.0.0/24", via("192.0.2.3"), secs(5))?;
+        }
+        let rules = "rules = [\n{ match = { community = \"65001:8\" }, action = \"reject\" },";
+        let picky = external("").replace("import = [\"accept\"]", "import = [\"part\"]");
+        reload(&site.rr, &picky.replace("rules = [", rules))?;
+        site.ours.host().wait_no_route("10.3.0.0/24", secs(5))?;
+        site.bird.announce(&Announcement::new("10.3.0.0/24")?.community(65001, 9))?;
+        site.ours.host().wait_route("10.3.0.0/24", via("192.0.2.3"), secs(5))?;
         kept.check(&site)
     })
 }

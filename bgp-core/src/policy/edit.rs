@@ -1,6 +1,8 @@
 //! What a rule can change about a route.
 
-use crate::types::attr::Community;
+use ipnet::IpNet;
+
+use crate::types::attr::{AnyCommunity, Community, LargeCommunity};
 use crate::types::{Asn, AttrBuilder, AttrSet, NextHop};
 
 /// One change to the attributes.
@@ -10,51 +12,104 @@ pub enum Edit {
     LocalPref(u32),
     /// MULTI_EXIT_DISC becomes this.
     Med(u32),
-    /// The next hop becomes this.
+    /// The next hop becomes this where the route is of the address's family; others keep theirs, which
+    /// they could not be reached by.
     NextHop(NextHop),
-    /// AS_PATH gets the number in front this many times.
-    Prepend(Asn, u8),
+    /// AS_PATH gets these in front, the first one foremost; at most 255.
+    Prepend(Vec<Asn>),
     /// These are added unless already present.
-    AddCommunities(Vec<Community>),
+    AddCommunities(Vec<AnyCommunity>),
     /// These are removed where present.
-    RemoveCommunities(Vec<Community>),
+    RemoveCommunities(Vec<AnyCommunity>),
 }
 
-pub(super) fn apply(edits: &[Edit], attrs: &AttrSet) -> AttrSet {
+/// Attributes a policy has set on purpose, whether or not they were different before.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Chosen {
+    /// By [`Edit::Med`].
+    pub med: bool,
+    /// By [`Edit::NextHop`].
+    pub next_hop: bool,
+}
+
+impl Edit {
+    fn concerns(&self, prefix: IpNet) -> bool {
+        match self {
+            Self::NextHop(next_hop) => next_hop.addr().is_ipv4() == prefix.addr().is_ipv4(),
+            _ => true,
+        }
+    }
+}
+
+/// Makes the changes to the attributes of a route to `prefix`, of which only the family counts.
+pub(super) fn apply(edits: &[Edit], prefix: IpNet, attrs: &AttrSet, chosen: &mut Chosen) -> AttrSet {
     let mut builder = AttrBuilder::edit(attrs);
-    // Edits of communities build on each other, so the list is carried along.
-    let mut communities: Option<Vec<Community>> = None;
-    for edit in edits {
+    let mut communities = CommunityLists { attrs, standard: None, large: None };
+    for edit in edits.iter().filter(|edit| edit.concerns(prefix)) {
         match edit {
             Edit::LocalPref(value) => {
                 builder.local_pref(*value);
             }
             Edit::Med(value) => {
                 builder.med(*value);
+                chosen.med = true;
             }
             Edit::NextHop(next_hop) => {
                 builder.next_hop(*next_hop);
+                chosen.next_hop = true;
             }
-            Edit::Prepend(asn, times) => {
-                let octets = builder.build().as_path().prepended(*asn, *times);
+            Edit::Prepend(asns) => {
+                let octets = builder.build().as_path().prepended(asns);
                 builder.as_path(&octets);
             }
-            Edit::AddCommunities(add) => {
-                let list = communities.get_or_insert_with(|| attrs.communities().iter().collect());
-                for community in add {
-                    if !list.contains(community) {
-                        list.push(*community);
-                    }
-                }
-            }
+            Edit::AddCommunities(add) => add.iter().for_each(|community| communities.add(*community)),
             Edit::RemoveCommunities(remove) => {
-                let list = communities.get_or_insert_with(|| attrs.communities().iter().collect());
-                list.retain(|community| !remove.contains(community));
+                remove.iter().for_each(|community| communities.remove(*community));
             }
         }
     }
-    if let Some(list) = communities {
+    if let Some(list) = communities.standard {
         builder.communities(list);
     }
+    if let Some(list) = communities.large {
+        builder.large_communities(list);
+    }
     builder.build()
+}
+
+/// Edits of communities build on each other, so the lists are carried along once one is touched.
+struct CommunityLists<'a> {
+    attrs: &'a AttrSet,
+    standard: Option<Vec<Community>>,
+    large: Option<Vec<LargeCommunity>>,
+}
+
+impl CommunityLists<'_> {
+    fn standard(&mut self) -> &mut Vec<Community> {
+        self.standard.get_or_insert_with(|| self.attrs.communities().iter().collect())
+    }
+
+    fn large(&mut self) -> &mut Vec<LargeCommunity> {
+        self.large.get_or_insert_with(|| self.attrs.large_communities().collect())
+    }
+
+    fn add(&mut self, community: AnyCommunity) {
+        match community {
+            AnyCommunity::Standard(community) => push_new(self.standard(), community),
+            AnyCommunity::Large(community) => push_new(self.large(), community),
+        }
+    }
+
+    fn remove(&mut self, community: AnyCommunity) {
+        match community {
+            AnyCommunity::Standard(community) => self.standard().retain(|present| *present != community),
+            AnyCommunity::Large(community) => self.large().retain(|present| *present != community),
+        }
+    }
+}
+
+fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
+    if !list.contains(&item) {
+        list.push(item);
+    }
 }

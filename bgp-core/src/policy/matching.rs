@@ -3,8 +3,8 @@
 use ipnet::IpNet;
 
 use super::{PrefixMatch, Subject};
-use crate::types::attr::{Community, LargeCommunity};
-use crate::types::{Asn, Origin};
+use crate::types::attr::AnyCommunity;
+use crate::types::{Asn, AttrSet, Origin};
 
 /// One condition.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -15,16 +15,14 @@ pub enum Match {
     Source(RouteSource),
     /// The kind of peer it was learned from (import) or is told to (export).
     PeerType(PeerType),
-    /// The community is present.
-    Community(Community),
-    /// The large community is present.
-    LargeCommunity(LargeCommunity),
+    /// Any of these is present.
+    Communities(Vec<AnyCommunity>),
     /// AS_PATH begins with these numbers, as they would be read aloud.
     AsPathPrefix(Vec<Asn>),
-    /// AS_PATH contains the number anywhere.
-    AsPathContains(Asn),
-    /// The next hop is inside this prefix.
-    NextHop(IpNet),
+    /// AS_PATH contains any of these anywhere.
+    AsPathContains(Vec<Asn>),
+    /// The next hop is inside any of these; never so of a route that has none.
+    NextHop(Vec<IpNet>),
     /// ORIGIN is this.
     Origin(Origin),
 }
@@ -62,15 +60,26 @@ impl Match {
             Self::Prefix(any) => any.iter().any(|m| m.holds(subject.prefix)),
             Self::Source(source) => subject.source == *source,
             Self::PeerType(kind) => subject.peer_type == Some(*kind),
-            Self::Community(community) => attrs.communities().contains(*community),
-            Self::LargeCommunity(community) => attrs.large_communities().any(|c| c == *community),
+            Self::Communities(any) => any.iter().any(|community| has(attrs, *community)),
             Self::AsPathPrefix(prefix) => {
                 let mut asns = attrs.as_path().segments().flat_map(|segment| segment.asns());
                 prefix.iter().all(|asn| asns.next() == Some(*asn))
             }
-            Self::AsPathContains(asn) => attrs.as_path().count(*asn) > 0,
-            Self::NextHop(net) => attrs.next_hop().is_some_and(|next_hop| net.contains(&next_hop.addr())),
+            Self::AsPathContains(any) => {
+                attrs.as_path().segments().flat_map(|segment| segment.asns()).any(|asn| any.contains(&asn))
+            }
+            Self::NextHop(any) => attrs.next_hop().is_some_and(|next_hop| {
+                let addr = next_hop.addr();
+                any.iter().any(|net| net.contains(&addr))
+            }),
             Self::Origin(origin) => attrs.origin() == *origin,
         }
+    }
+}
+
+fn has(attrs: &AttrSet, community: AnyCommunity) -> bool {
+    match community {
+        AnyCommunity::Standard(community) => attrs.communities().contains(community),
+        AnyCommunity::Large(community) => attrs.large_communities().any(|present| present == community),
     }
 }

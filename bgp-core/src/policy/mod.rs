@@ -16,7 +16,7 @@ use ipnet::IpNet;
 
 use crate::types::AttrSet;
 
-pub use edit::Edit;
+pub use edit::{Chosen, Edit};
 pub use matching::{Match, PeerType, RouteSource};
 pub use prefix::{PrefixMatch, PrefixTest};
 
@@ -159,40 +159,57 @@ impl Policy {
 
     /// Runs the chain.
     pub fn apply(&self, subject: &Subject<'_>) -> Verdict {
-        self.run(subject).0
+        self.run(subject).verdict
+    }
+
+    /// As [`Policy::apply`], with what the rules set on purpose: an attribute that would not be sent on
+    /// its own account is sent when the policy asks for it, also with the value it had.
+    pub fn apply_choosing(&self, subject: &Subject<'_>) -> (Verdict, Chosen) {
+        let outcome = self.run(subject);
+        (outcome.verdict, outcome.chosen)
     }
 
     /// As [`Policy::apply`], with the rule that decided; `None` when the chain ended without one.
     pub fn explain(&self, subject: &Subject<'_>) -> (Verdict, Option<Decider>) {
-        let (verdict, at) = self.run(subject);
-        let decider = at.and_then(|(list, rule)| {
+        let outcome = self.run(subject);
+        let decider = outcome.at.and_then(|(list, rule)| {
             self.lists.get(list).map(|list| Decider { list: Arc::clone(&list.name), rule })
         });
-        (verdict, decider)
+        (outcome.verdict, decider)
     }
 
-    fn run(&self, subject: &Subject<'_>) -> (Verdict, Option<(usize, usize)>) {
+    fn run(&self, subject: &Subject<'_>) -> Outcome {
         let mut edited: Option<AttrSet> = None;
+        let mut chosen = Chosen::default();
         for (l, list) in self.lists.iter().enumerate() {
             for (r, rule) in list.rules.iter().enumerate() {
                 let seen = Subject { attrs: edited.as_ref().unwrap_or(subject.attrs), ..*subject };
                 if !rule.matches.iter().all(|m| m.holds(&seen)) {
                     continue;
                 }
+                let at = Some((l, r));
                 // A route about to be rejected needs no new attributes.
                 if rule.action == Action::Reject {
-                    return (Verdict::Reject, Some((l, r)));
+                    return Outcome { verdict: Verdict::Reject, at, chosen };
                 }
                 if !rule.edits.is_empty() {
-                    edited = Some(edit::apply(&rule.edits, seen.attrs));
+                    edited = Some(edit::apply(&rule.edits, subject.prefix, seen.attrs, &mut chosen));
                 }
                 if rule.action == Action::Accept {
                     // Edits that change nothing must not look like a new set.
                     edited = edited.filter(|set| set != subject.attrs);
-                    return (Verdict::Accept(edited), Some((l, r)));
+                    return Outcome { verdict: Verdict::Accept(edited), at, chosen };
                 }
             }
         }
-        (Verdict::Reject, None)
+        Outcome { verdict: Verdict::Reject, at: None, chosen }
     }
+}
+
+/// What a run came to.
+struct Outcome {
+    verdict: Verdict,
+    /// List and rule that decided.
+    at: Option<(usize, usize)>,
+    chosen: Chosen,
 }

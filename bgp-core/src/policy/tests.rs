@@ -2,7 +2,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::*;
-use crate::types::attr::Community;
+use crate::types::attr::{AnyCommunity, AttrCode, Community, LargeCommunity, flags};
 use crate::types::{Asn, AttrBuilder, NextHop, Origin};
 
 fn attrs() -> AttrSet {
@@ -11,7 +11,26 @@ fn attrs() -> AttrSet {
         .as_sequence(&[Asn(65001), Asn(65002)])
         .next_hop(NextHop::V4(Ipv4Addr::new(192, 0, 2, 1)))
         .communities([Community(65000 << 16 | 1)])
+        .large_communities([LARGE])
         .build()
+}
+
+const LARGE: LargeCommunity = LargeCommunity { global: 65000, local1: 1, local2: 2 };
+
+fn community(text: &str) -> AnyCommunity {
+    text.parse().unwrap()
+}
+
+/// A policy of one rule that accepts every route with these edits.
+fn editing(edits: Vec<Edit>) -> Policy {
+    Policy::new([list("p", vec![rule(vec![], edits, Action::Accept)])])
+}
+
+fn edited(edits: Vec<Edit>) -> AttrSet {
+    match verdict(&editing(edits), "10.0.0.0/8") {
+        Verdict::Accept(Some(set)) => set,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn list(name: &str, rules: Vec<Rule>) -> Arc<RuleList> {
@@ -98,15 +117,21 @@ fn attribute_conditions() {
         (Match::Source(RouteSource::Local), false),
         (Match::PeerType(PeerType::External), true),
         (Match::PeerType(PeerType::Internal), false),
-        (Match::Community(Community(65000 << 16 | 1)), true),
-        (Match::Community(Community(65000 << 16 | 2)), false),
+        (Match::Communities(vec![community("65000:1")]), true),
+        (Match::Communities(vec![community("65000:2"), community("65000:1")]), true),
+        (Match::Communities(vec![community("65000:2")]), false),
+        (Match::Communities(vec![community("65000:1:2")]), true),
+        (Match::Communities(vec![community("65000:1:3"), community("65000:2")]), false),
         (Match::AsPathPrefix(vec![Asn(65001)]), true),
         (Match::AsPathPrefix(vec![Asn(65002)]), false),
         (Match::AsPathPrefix(vec![Asn(65001), Asn(65002), Asn(1)]), false),
-        (Match::AsPathContains(Asn(65002)), true),
-        (Match::AsPathContains(Asn(65003)), false),
-        (Match::NextHop("192.0.2.0/24".parse().unwrap()), true),
-        (Match::NextHop("198.51.100.0/24".parse().unwrap()), false),
+        (Match::AsPathPrefix(vec![Asn(65001), Asn(65002)]), true),
+        (Match::AsPathContains(vec![Asn(65002)]), true),
+        (Match::AsPathContains(vec![Asn(65003), Asn(65001)]), true),
+        (Match::AsPathContains(vec![Asn(65003)]), false),
+        (Match::NextHop(nets(&["192.0.2.0/24"])), true),
+        (Match::NextHop(nets(&["198.51.100.0/24", "192.0.2.1/32"])), true),
+        (Match::NextHop(nets(&["198.51.100.0/24", "::/0"])), false),
         (Match::Origin(Origin::Igp), true),
         (Match::Origin(Origin::Egp), false),
     ];
@@ -114,6 +139,84 @@ fn attribute_conditions() {
         let policy = Policy::new([list("p", vec![rule(vec![condition.clone()], vec![], Action::Accept)])]);
         assert_eq!(verdict(&policy, "10.0.0.0/8") == Verdict::Accept(None), expected, "{condition:?}");
     }
+}
+
+fn nets(texts: &[&str]) -> Vec<IpNet> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+#[test]
+fn a_route_without_next_hop_is_inside_none() {
+    let policy = Policy::new([list(
+        "p",
+        vec![rule(vec![Match::NextHop(nets(&["0.0.0.0/0", "::/0"]))], vec![], Action::Accept)],
+    )]);
+    let attrs = AttrBuilder::new().origin(Origin::Igp).build();
+    assert_eq!(policy.apply(&subject("10.0.0.0/8", &attrs)), Verdict::Reject);
+}
+
+#[test]
+fn communities_of_both_lengths_come_and_go_in_the_order_of_the_edits() {
+    let texts = |list: &[&str]| list.iter().map(|text| community(text)).collect::<Vec<_>>();
+    let replace = vec![
+        Edit::RemoveCommunities(texts(&["65000:1", "65000:1:2", "1:1"])),
+        Edit::AddCommunities(texts(&["65000:9", "65000:1:2", "no-export", "65000:9", "7:7:7"])),
+    ];
+    let set = edited(replace);
+    let standard: Vec<_> = set.communities().iter().collect();
+    assert_eq!(standard, [Community(65000 << 16 | 9), Community::NO_EXPORT]);
+    let seven = LargeCommunity { global: 7, local1: 7, local2: 7 };
+    assert_eq!(set.large_communities().collect::<Vec<_>>(), [LARGE, seven]);
+    let set = edited(vec![Edit::RemoveCommunities(texts(&["65000:1", "65000:1:2"]))]);
+    assert!(set.raw(AttrCode::COMMUNITIES).is_none() && set.raw(AttrCode::LARGE_COMMUNITIES).is_none());
+}
+
+/// RFC 4271 §5: once set, the Partial bit of an attribute stays.
+#[test]
+fn editing_communities_keeps_the_partial_bit() {
+    let partial = AttrBuilder::edit(&attrs())
+        .set_raw(AttrCode::COMMUNITIES, flags::PARTIAL, &[0, 1, 0, 1])
+        .set_raw(AttrCode::LARGE_COMMUNITIES, flags::PARTIAL, &[0; 12])
+        .build();
+    let policy = editing(vec![Edit::AddCommunities(vec![community("2:2"), community("2:2:2")])]);
+    let Verdict::Accept(Some(set)) = policy.apply(&subject("10.0.0.0/8", &partial)) else { panic!() };
+    for code in [AttrCode::COMMUNITIES, AttrCode::LARGE_COMMUNITIES] {
+        assert_ne!(set.raw(code).unwrap().flags & flags::PARTIAL, 0, "{code:?}");
+    }
+}
+
+#[test]
+fn prepended_numbers_stand_as_written() {
+    let set = edited(vec![Edit::Prepend(vec![Asn(1), Asn(2)]), Edit::Prepend(vec![Asn(3)])]);
+    assert_eq!(set.as_path().to_string(), "3 1 2 65001 65002");
+}
+
+#[test]
+fn a_next_hop_is_set_on_routes_of_its_family_alone() {
+    let v4 = NextHop::V4(Ipv4Addr::new(203, 0, 113, 5));
+    let v6 = NextHop::V6("2001:db8::5".parse().unwrap());
+    let policy = editing(vec![Edit::NextHop(v6), Edit::NextHop(v4)]);
+    let attrs = attrs();
+    for (prefix, expected) in [("10.0.0.0/8", v4), ("2001:db8::/32", v6)] {
+        let Verdict::Accept(Some(set)) = policy.apply(&subject(prefix, &attrs)) else { panic!() };
+        assert_eq!(set.next_hop(), Some(expected), "{prefix}");
+    }
+    let other = editing(vec![Edit::NextHop(v6)]);
+    assert_eq!(
+        other.apply_choosing(&subject("10.0.0.0/8", &attrs)),
+        (Verdict::Accept(None), Chosen::default())
+    );
+}
+
+#[test]
+fn what_was_set_on_purpose_is_told_although_nothing_changed() {
+    let same = NextHop::V4(Ipv4Addr::new(192, 0, 2, 1));
+    let attrs = attrs();
+    let chosen = |policy: &Policy| policy.apply_choosing(&subject("10.0.0.0/8", &attrs));
+    let expected = (Verdict::Accept(None), Chosen { med: false, next_hop: true });
+    assert_eq!(chosen(&editing(vec![Edit::NextHop(same)])), expected);
+    assert!(chosen(&editing(vec![Edit::Med(3)])).1.med);
+    assert_eq!(chosen(&Policy::accept()).1, Chosen::default());
 }
 
 #[test]
@@ -124,12 +227,16 @@ fn edits_accumulate_and_later_rules_see_them() {
         vec![
             rule(
                 vec![],
-                vec![Edit::LocalPref(200), Edit::AddCommunities(vec![mark]), Edit::Prepend(Asn(65000), 2)],
+                vec![
+                    Edit::LocalPref(200),
+                    Edit::AddCommunities(vec![mark.into()]),
+                    Edit::Prepend(vec![Asn(65000); 2]),
+                ],
                 Action::Next,
             ),
             rule(
-                vec![Match::Community(mark)],
-                vec![Edit::Med(5), Edit::RemoveCommunities(vec![mark])],
+                vec![Match::Communities(vec![mark.into()])],
+                vec![Edit::Med(5), Edit::RemoveCommunities(vec![mark.into()])],
                 Action::Accept,
             ),
         ],
@@ -145,7 +252,7 @@ fn edits_accumulate_and_later_rules_see_them() {
 
 #[test]
 fn edits_that_change_nothing_keep_the_set() {
-    let present = Edit::AddCommunities(vec![Community(65000 << 16 | 1)]);
+    let present = Edit::AddCommunities(vec![community("65000:1")]);
     let policy = Policy::new([list("p", vec![rule(vec![], vec![present], Action::Accept)])]);
     assert_eq!(verdict(&policy, "10.0.0.0/8"), Verdict::Accept(None));
 }

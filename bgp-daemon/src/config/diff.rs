@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use super::model::{
-    Chain, Config, Decision, Log, Neighbor, Originate, PolicyModel, PolicyRef, Restart, SessionIdentity,
-};
+use bgp_core::policy::RuleList;
+
+use super::model::{Chain, Config, Decision, Log, Neighbor, Originate, PolicyRef, Restart, SessionIdentity};
 
 /// One step from the old configuration to the new one.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -16,7 +17,7 @@ pub enum Command {
     /// The log speaks differently.
     Log(Log),
     /// The whole new set of policies; peers that run a changed one get an [`Command::UpdatePeer`].
-    Policies(Vec<PolicyModel>),
+    Policies(Vec<Arc<RuleList>>),
     /// The peer is gone from the configuration.
     RemovePeer {
         /// Its address.
@@ -171,9 +172,9 @@ fn runs_any(chain: &Chain, policies: &BTreeSet<&str>) -> bool {
 
 /// Names of policies whose rules differ; a policy that is new counts as changed.
 fn changed_policies<'a>(old: &Config, new: &'a Config) -> BTreeSet<&'a str> {
-    let before: BTreeMap<&str, &PolicyModel> = old.policies.iter().map(|p| (p.name.as_str(), p)).collect();
-    let differs = |p: &&PolicyModel| before.get(p.name.as_str()).is_none_or(|was| was.rules != p.rules);
-    new.policies.iter().filter(differs).map(|p| p.name.as_str()).collect()
+    let before: BTreeMap<&str, &RuleList> = old.policies.iter().map(|p| (&*p.name, &**p)).collect();
+    let differs = |p: &&Arc<RuleList>| before.get(&*p.name).is_none_or(|was| was.rules != p.rules);
+    new.policies.iter().filter(differs).map(|p| &*p.name).collect()
 }
 
 fn quoted(keys: &[&str]) -> String {

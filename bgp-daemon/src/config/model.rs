@@ -5,8 +5,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+pub use bgp_core::policy::PeerType;
+use bgp_core::policy::RuleList;
 use bgp_core::types::{Asn, ClusterId, Family, HoldTime, RouterId};
 use ipnet::IpNet;
 
@@ -30,8 +33,8 @@ pub struct Config {
     pub api: Api,
     /// The configured peers, sorted by address.
     pub neighbors: Vec<Neighbor>,
-    /// Every policy, in the order of the file.
-    pub policies: Vec<PolicyModel>,
+    /// Every policy, in the order of the file. Names are unique and never `accept` nor `reject`.
+    pub policies: Vec<Arc<RuleList>>,
     /// What this speaker announces of its own.
     pub originate: Originate,
     /// How routes reach the kernel.
@@ -124,15 +127,6 @@ pub enum PeerAsn {
     /// Ours.
     Internal,
     /// Any but ours.
-    External,
-}
-
-/// Internal or external peering.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum PeerType {
-    /// Same AS on both sides.
-    Internal,
-    /// Another AS.
     External,
 }
 
@@ -235,97 +229,8 @@ pub enum PolicyRef {
     Accept,
     /// Nothing passes.
     Reject,
-    /// A [`PolicyModel`] of this name, which exists.
+    /// One of [`Config::policies`], which exists.
     Named(String),
-}
-
-/// One `[[policy]]`: the first rule that matches decides.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PolicyModel {
-    /// Unique; never `accept` nor `reject`.
-    pub name: String,
-    /// In order.
-    pub rules: Vec<Rule>,
-}
-
-/// One rule of a policy.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Rule {
-    /// Conditions that must all hold; none means every route.
-    pub matches: Match,
-    /// Changes to the route, made when the rule matches and accepts or goes on.
-    pub set: Vec<Edit>,
-    /// What happens then.
-    pub action: Action,
-}
-
-/// The verdict of a rule.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Action {
-    /// The route passes, with the edits made so far.
-    Accept,
-    /// The route does not pass.
-    Reject,
-    /// The edits are made and the next rule is tried (a rule without `action`).
-    Next,
-}
-
-/// Conditions of a rule; those that are `None` or empty hold for every route.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Match {
-    /// Any of these prefixes.
-    pub prefixes: Vec<PrefixMatch>,
-    /// Originated here or learned.
-    pub source: Option<RouteSource>,
-    /// The kind of peer it was learned from (import) or is sent to (export).
-    pub peer_type: Option<PeerType>,
-}
-
-/// A condition on the prefix of a route.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct PrefixMatch {
-    /// Without host bits.
-    pub prefix: IpNet,
-    /// How the route's prefix must relate to it.
-    pub test: PrefixTest,
-}
-
-/// Relation of a route's prefix to the one in the rule.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum PrefixTest {
-    /// The same prefix.
-    Equal,
-    /// Any other prefix.
-    NotEqual,
-    /// Inside it, the prefix itself included.
-    In,
-    /// Not inside it.
-    NotIn,
-    /// Inside it, with a length within these bounds, both included.
-    Length {
-        /// At least the prefix's own length.
-        min: u8,
-        /// At most 32 or 128.
-        max: u8,
-    },
-}
-
-/// Where a route comes from, as a policy sees it.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum RouteSource {
-    /// Originated by this speaker.
-    Local,
-    /// Learned from a peer.
-    Peers,
-}
-
-/// One change to a route.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Edit {
-    /// LOCAL_PREF becomes this.
-    LocalPref(u32),
-    /// MED becomes this.
-    Med(u32),
 }
 
 /// What is announced of the speaker's own (`[originate]`).

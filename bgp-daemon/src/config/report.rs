@@ -134,6 +134,12 @@ impl Sink {
         self.diagnostics.iter().any(|d| d.severity == Severity::Error)
     }
 
+    /// Whether something inside this place is wrong already.
+    pub(crate) fn has_error_within(&self, place: &Span) -> bool {
+        let within = |span: &Span| place.start <= span.start && span.end <= place.end;
+        self.diagnostics.iter().any(|d| d.severity == Severity::Error && d.span.as_ref().is_some_and(within))
+    }
+
     /// The errors alone.
     pub(crate) fn into_errors(self) -> Vec<Diagnostic> {
         self.diagnostics.into_iter().filter(|d| d.severity == Severity::Error).collect()

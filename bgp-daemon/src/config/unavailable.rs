@@ -25,14 +25,9 @@ const UNAVAILABLE: &[(&str, Option<&str>)] = &[
     ("neighbor.honor-graceful-shutdown", Some("false")),
     ("neighbor.honor-blackhole", Some("false")),
     ("neighbor.bfd", Some("false")),
-    ("policy.rules.match.community", None),
-    ("policy.rules.match.as-path-prefix", None),
-    ("policy.rules.match.as-path-contains", None),
     ("policy.rules.match.interface", None),
-    ("policy.rules.match.next-hop", None),
-    ("policy.rules.match.origin", None),
     ("policy.rules.match.rpki", None),
-    ("policy.rules.set", None),
+    ("policy.rules.set.priority", None),
 ];
 
 /// Whether the key at this path is refused.

@@ -7,33 +7,30 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bgp_core::policy::{self, Match, Policy, PolicyId, RuleList};
+use bgp_core::policy::{Policy, PolicyId, RuleList};
 
-use crate::config::model::{
-    Action, Chain, Edit, Match as RuleMatch, PeerType, PolicyModel, PolicyRef, PrefixMatch, PrefixTest,
-    RouteSource, Rule,
-};
+use crate::config::model::{Chain, PolicyRef};
 
 /// The policies of the configuration in force, compiled, and the numbers of all chains in use.
 #[derive(Debug)]
 pub struct Policies {
-    lists: HashMap<String, Arc<RuleList>>,
+    lists: HashMap<Arc<str>, Arc<RuleList>>,
     known: Vec<Arc<Policy>>,
 }
 
 impl Policies {
-    /// Compiles `models`.
-    pub fn new(models: &[PolicyModel]) -> Self {
+    /// No number given away yet but those of the constants.
+    pub fn new(lists: &[Arc<RuleList>]) -> Self {
         // The two constants have numbers of their own in `bgp_core`.
         let known = vec![Arc::new(Policy::accept()), Arc::new(Policy::reject())];
         let mut policies = Self { lists: HashMap::new(), known };
-        policies.replace(models);
+        policies.replace(lists);
         policies
     }
 
     /// Puts another set of policies in force for chains looked up from now on.
-    pub fn replace(&mut self, models: &[PolicyModel]) {
-        self.lists = models.iter().map(|model| (model.name.clone(), Arc::new(compile(model)))).collect();
+    pub fn replace(&mut self, lists: &[Arc<RuleList>]) {
+        self.lists = lists.iter().map(|list| (Arc::clone(&list.name), Arc::clone(list))).collect();
     }
 
     /// The number of a chain; the second value is true if it is a new one, which shards have to be told.
@@ -61,72 +58,19 @@ impl Policies {
             PolicyRef::Accept => self.known.first()?.lists().first().cloned(),
             PolicyRef::Reject => self.known.get(1)?.lists().first().cloned(),
             // Validation has proved that the name exists.
-            PolicyRef::Named(name) => self.lists.get(name).cloned(),
+            PolicyRef::Named(name) => self.lists.get(name.as_str()).cloned(),
         }
     }
 }
 
-fn compile(model: &PolicyModel) -> RuleList {
-    RuleList { name: model.name.as_str().into(), rules: model.rules.iter().map(compile_rule).collect() }
-}
-
-fn compile_rule(rule: &Rule) -> policy::Rule {
-    policy::Rule {
-        matches: compile_match(&rule.matches),
-        edits: rule.set.iter().map(compile_edit).collect(),
-        action: match rule.action {
-            Action::Accept => policy::Action::Accept,
-            Action::Reject => policy::Action::Reject,
-            Action::Next => policy::Action::Next,
-        },
-    }
-}
-
-fn compile_edit(edit: &Edit) -> policy::Edit {
-    match edit {
-        Edit::LocalPref(value) => policy::Edit::LocalPref(*value),
-        Edit::Med(value) => policy::Edit::Med(*value),
-    }
-}
-
-fn compile_match(matches: &RuleMatch) -> Vec<Match> {
-    let mut all = Vec::new();
-    if !matches.prefixes.is_empty() {
-        all.push(Match::Prefix(matches.prefixes.iter().map(compile_prefix).collect()));
-    }
-    if let Some(source) = matches.source {
-        all.push(Match::Source(match source {
-            RouteSource::Local => policy::RouteSource::Local,
-            RouteSource::Peers => policy::RouteSource::Peers,
-        }));
-    }
-    if let Some(kind) = matches.peer_type {
-        all.push(Match::PeerType(match kind {
-            PeerType::Internal => policy::PeerType::Internal,
-            PeerType::External => policy::PeerType::External,
-        }));
-    }
-    all
-}
-
-fn compile_prefix(prefix: &PrefixMatch) -> policy::PrefixMatch {
-    let test = match prefix.test {
-        PrefixTest::Equal => policy::PrefixTest::Equal,
-        PrefixTest::NotEqual => policy::PrefixTest::NotEqual,
-        PrefixTest::In => policy::PrefixTest::In,
-        PrefixTest::NotIn => policy::PrefixTest::NotIn,
-        PrefixTest::Length { min, max } => policy::PrefixTest::Length { min, max },
-    };
-    policy::PrefixMatch { prefix: prefix.prefix, test }
-}
-
 #[cfg(test)]
 mod tests {
+    use bgp_core::policy::{Action, Rule};
+
     use super::*;
 
-    fn model(name: &str, action: Action) -> PolicyModel {
-        let rule = Rule { matches: RuleMatch::default(), set: Vec::new(), action };
-        PolicyModel { name: name.into(), rules: vec![rule] }
+    fn model(name: &str, action: Action) -> Arc<RuleList> {
+        Arc::new(RuleList { name: name.into(), rules: vec![Rule::always(action)] })
     }
 
     fn named(names: &[&str]) -> Chain {

@@ -393,9 +393,12 @@ fn policy(group: usize) -> Arc<Policy> {
         0 => return Arc::new(Policy::accept()),
         1 => (prefixes("10.0.0.0/22"), Vec::new()),
         2 => (prefixes("10.0.4.0/22"), Vec::new()),
-        3 => (Match::Community(Community(7)), vec![Edit::Med(5)]),
-        4 => (Match::Community(Community(7)), Vec::new()),
-        _ => (Match::Community(Community(9)), vec![Edit::AddCommunities(vec![Community(3)])]),
+        3 => (Match::Communities(vec![Community(7).into()]), vec![Edit::Med(5)]),
+        4 => (Match::Communities(vec![Community(7).into()]), Vec::new()),
+        _ => (
+            Match::Communities(vec![Community(9).into()]),
+            vec![Edit::AddCommunities(vec![Community(3).into()])],
+        ),
     };
     let reject = Rule { matches: vec![hidden], edits: Vec::new(), action: Action::Reject };
     let rules = vec![reject, Rule { edits, ..Rule::always(Action::Accept) }];

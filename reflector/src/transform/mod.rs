@@ -3,7 +3,7 @@
 //! A pure function of the attributes after import, where they come from, and the group's key and policy;
 //! so the result is never stored with a route but derived again when it must be sent again.
 
-use bgp_core::policy::{Policy, RouteSource, Subject, Verdict};
+use bgp_core::policy::{Chosen, Policy, RouteSource, Subject, Verdict};
 use bgp_core::rib::{PeerInfo, PeerKind};
 use bgp_core::types::attr::flags;
 use bgp_core::types::{AttrBuilder, AttrCode, AttrSet, Family, NextHop, Origin, RouterId};
@@ -60,22 +60,19 @@ impl Transform {
         if key.loop_asn.is_some_and(|asn| route.attrs.as_path().count(asn) > 0) {
             return None;
         }
-        let edited = match policy.apply(route) {
-            Verdict::Accept(edited) => edited,
-            Verdict::Reject => return None,
-        };
+        let (verdict, chosen) = policy.apply_choosing(route);
+        let Verdict::Accept(edited) = verdict else { return None };
         let attrs = edited.as_ref().unwrap_or(route.attrs);
         // The policy may just have said that nobody outside should hear it.
         if edited.is_some() && !communities_allow(attrs, key.role) {
             return None;
         }
-        let edits = Edits { before: route.attrs, after: attrs };
-        self.write(key, edits, source)
+        self.write(key, Edited { attrs, chosen }, source)
     }
 
-    fn write(&mut self, key: &GroupKey, edits: Edits<'_>, source: Source) -> Option<AttrSet> {
-        let attrs = edits.after;
-        let next_hop = next_hop(key, edits, source)?;
+    fn write(&mut self, key: &GroupKey, edited: Edited<'_>, source: Source) -> Option<AttrSet> {
+        let attrs = edited.attrs;
+        let next_hop = next_hop(key, edited, source)?;
         let out = &mut self.builder;
         out.clear();
         out.origin(Origin::Igp).as_path(&[]);
@@ -85,7 +82,7 @@ impl Transform {
                 AttrCode::MP_REACH_NLRI | AttrCode::MP_UNREACH_NLRI => false,
                 AttrCode::ORIGINATOR_ID | AttrCode::CLUSTER_LIST => is_reflection(source.role, key.role),
                 AttrCode::LOCAL_PREF => key.role.is_internal(),
-                AttrCode::MED => key.role.is_internal() || edits.may_send_med(source.role),
+                AttrCode::MED => key.role.is_internal() || edited.may_send_med(source.role),
                 // Non-transitive and not understood: it ends here (RFC 4271 §5).
                 code => code.category().is_some() || attr.flags & flags::TRANSITIVE != 0,
             };
@@ -105,23 +102,17 @@ impl Transform {
     }
 }
 
-/// Attributes before and after the export policy: what it set on purpose is not taken away.
+/// Attributes after the export policy: what it set on purpose is not taken away.
 #[derive(Clone, Copy)]
-struct Edits<'a> {
-    before: &'a AttrSet,
-    after: &'a AttrSet,
+struct Edited<'a> {
+    attrs: &'a AttrSet,
+    chosen: Chosen,
 }
 
-impl Edits<'_> {
-    /// A MED somebody sent us goes no further (RFC 4271 §5.1.4); one that is ours does.
+impl Edited<'_> {
+    /// A MED somebody sent us goes no further (RFC 4271 §5.1.4); one that is ours does, be it the same.
     fn may_send_med(self, from: PeerRole) -> bool {
-        from == PeerRole::Local || self.before.med() != self.after.med()
-    }
-
-    fn chosen_next_hop(self) -> Option<NextHop> {
-        self.after
-            .next_hop()
-            .filter(|_| self.before.raw(AttrCode::NEXT_HOP) != self.after.raw(AttrCode::NEXT_HOP))
+        from == PeerRole::Local || self.chosen.med
     }
 }
 
@@ -138,7 +129,7 @@ fn internal(out: &mut AttrBuilder, key: &GroupKey, source: Source) {
 }
 
 fn external(out: &mut AttrBuilder, key: &GroupKey, attrs: &AttrSet) {
-    out.as_path(&attrs.as_path().prepended(key.speaker.asn, 1));
+    out.as_path(&attrs.as_path().prepended(&[key.speaker.asn]));
     if attrs.ext_communities().any(|community| !community.is_transitive()) {
         // RFC 4360 §6
         let kept: Vec<u8> = attrs.ext_communities().filter(|c| c.is_transitive()).flat_map(|c| c.0).collect();
@@ -152,10 +143,10 @@ fn external(out: &mut AttrBuilder, key: &GroupKey, attrs: &AttrSet) {
 }
 
 /// The next hop to send; `None` if there is none that the members could use.
-fn next_hop(key: &GroupKey, edits: Edits<'_>, source: Source) -> Option<NextHop> {
-    let next_hop = match (edits.chosen_next_hop(), edits.after.next_hop()) {
-        (Some(chosen), _) => chosen,
-        (None, Some(theirs)) if keeps(key, source) => match theirs {
+fn next_hop(key: &GroupKey, edited: Edited<'_>, source: Source) -> Option<NextHop> {
+    let next_hop = match edited.attrs.next_hop() {
+        Some(chosen) if edited.chosen.next_hop => chosen,
+        Some(theirs) if keeps(key, source) => match theirs {
             // A link-local address means nothing beyond the link it came from (RFC 2545 §3).
             NextHop::V6WithLinkLocal { global, .. } => NextHop::V6(global),
             NextHop::V6(addr) if addr.is_unicast_link_local() => key.local_next_hop?,

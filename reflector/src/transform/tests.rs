@@ -117,12 +117,21 @@ fn rfc4271_5_unknown_attributes_end_here_or_go_on_marked() {
 #[test]
 fn what_the_policy_sets_is_not_taken_away() {
     let chosen = NextHop::V4(Ipv4Addr::new(203, 0, 113, 5));
-    let policy = edits(vec![Edit::Med(9), Edit::NextHop(chosen), Edit::Prepend(Asn(64512), 2)]);
+    let policy = edits(vec![Edit::Med(9), Edit::NextHop(chosen), Edit::Prepend(vec![Asn(64512); 2])]);
     let out = send(&key(External), &policy, &route().build(), Client).unwrap();
     assert_eq!((out.med(), out.next_hop()), (Some(9), Some(chosen)));
     assert_eq!(out.as_path().to_string(), "64512 64512 64512 65001");
-    let policy = edits(vec![Edit::AddCommunities(vec![Community::NO_ADVERTISE])]);
+    let policy = edits(vec![Edit::AddCommunities(vec![Community::NO_ADVERTISE.into()])]);
     assert_eq!(send(&key(Client), &policy, &route().build(), External), None);
+}
+
+#[test]
+fn what_the_policy_sets_is_sent_although_the_route_had_it_already() {
+    let policy = edits(vec![Edit::Med(30), Edit::NextHop(THEIRS)]);
+    let attrs = route().med(30).next_hop(THEIRS).build();
+    let key = GroupKey { next_hop: NextHopRule::Own, ..key(External) };
+    let out = send(&key, &policy, &attrs, External).unwrap();
+    assert_eq!((out.med(), out.next_hop()), (Some(30), Some(THEIRS)));
 }
 
 #[test]

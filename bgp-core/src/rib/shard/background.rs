@@ -18,10 +18,8 @@ impl Shard {
         if !self.v4.lap.active && !self.v6.lap.active {
             return false;
         }
-        let mut memo = Memo::default();
-        let left = walk(&mut self.v4, &mut self.core, &mut memo, budget);
-        walk(&mut self.v6, &mut self.core, &mut memo, left);
-        memo.release(&mut self.core);
+        let left = walk(&mut self.v4, &mut self.core, budget);
+        walk(&mut self.v6, &mut self.core, left);
         self.settle_if_full();
         let more = self.v4.lap.active || self.v6.lap.active;
         if !more && std::mem::take(&mut self.core.next_hops_changed) {
@@ -32,7 +30,7 @@ impl Shard {
 }
 
 /// Continues the walk over one table; returns what is left of the budget.
-fn walk<K: NlriKey>(table: &mut Table<K>, core: &mut Core, memo: &mut Memo, mut budget: usize) -> usize {
+fn walk<K: NlriKey>(table: &mut Table<K>, core: &mut Core, mut budget: usize) -> usize {
     if !table.lap.active {
         return budget;
     }
@@ -40,14 +38,16 @@ fn walk<K: NlriKey>(table: &mut Table<K>, core: &mut Core, memo: &mut Memo, mut 
     let reimport = core.peers.ages(K::FAMILY).iter().any(|age| age.reimport);
     let redecide = core.family_flag(K::FAMILY);
     let only_sweep = !reimport && !redecide && !core.next_hops_changed;
+    let mut memo = Memo::default();
     while budget > 0 {
         budget -= 1;
         if only_sweep && core.peers.dead(K::FAMILY) == 0 {
             table.lap.active = false;
         }
         let Some(slot) = table.lap.next(&table.dests) else { break };
-        visit(table, core, memo, DestId(slot));
+        visit(table, core, &mut memo, DestId(slot));
     }
+    memo.release(core);
     if !table.lap.active {
         core.peers.clear_reimport(K::FAMILY);
         core.peers.swept(K::FAMILY);
@@ -160,7 +160,8 @@ impl Core {
     }
 }
 
-/// Outcomes of import that depend on peer and attributes only, for the time of one step; holds counts.
+/// Outcomes of import that depend on family, peer and attributes only, for one family and the time of one
+/// step; holds counts.
 #[derive(Default)]
 struct Memo(HashMap<(PeerId, AttrId), Imported, foldhash::fast::FixedState>);
 

@@ -116,25 +116,27 @@ impl<'a> AsPath<'a> {
         self.segments().flat_map(AsSegment::asns).filter(|a| *a == asn).count()
     }
 
-    /// The path with `asn` in front `times` times, as octets (RFC 4271 §5.1.2).
-    pub fn prepended(self, asn: Asn, times: u8) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.0.len() + 2 + 4 * usize::from(times));
-        if times == 0 {
+    /// The path with `asns` in front, as octets (RFC 4271 §5.1.2); at most 255 are taken.
+    pub fn prepended(self, asns: &[Asn]) -> Vec<u8> {
+        let asns = asns.get(..255).unwrap_or(asns);
+        let mut out = Vec::with_capacity(self.0.len() + 2 + 4 * asns.len());
+        if asns.is_empty() {
             out.extend_from_slice(self.0);
             return out;
         }
+        let new = asns.len() as u8;
         let mut rest = self.0;
         let joined = match rest {
             // A leading sequence with room takes the new numbers; otherwise they get a segment of their own.
-            [2, n, ..] => n.checked_add(times).and_then(|total| {
+            [2, n, ..] => n.checked_add(new).and_then(|total| {
                 let first = next_segment(&mut rest)?;
                 Some((total, first.octets))
             }),
             _ => None,
         };
-        let (total, first) = joined.unwrap_or((times, &[]));
+        let (total, first) = joined.unwrap_or((new, &[]));
         out.extend([SegmentKind::Sequence as u8, total]);
-        for _ in 0..times {
+        for asn in asns {
             out.extend(asn.0.to_be_bytes());
         }
         out.extend_from_slice(first);

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::ops::Range;
 
-use super::{AttrCode, AttrSet, Community, Origin, flags};
+use super::{AttrCode, AttrSet, Community, LargeCommunity, Origin, flags};
 use crate::types::{Asn, ClusterId, NextHop, RouterId};
 
 /// Collects attributes in any order and builds the canonical set; reusable to spare allocations.
@@ -138,14 +138,25 @@ impl AttrBuilder {
         self.set_raw(AttrCode::AGGREGATOR, 0, &value)
     }
 
-    /// Sets COMMUNITIES; removes the attribute where there is none.
+    /// Sets COMMUNITIES; removes the attribute where there is none. The Partial bit stays.
     pub fn communities(&mut self, communities: impl IntoIterator<Item = Community>) -> &mut Self {
         let value: Vec<u8> = communities.into_iter().flat_map(|c| c.0.to_be_bytes()).collect();
+        self.set_list(AttrCode::COMMUNITIES, &value)
+    }
+
+    /// Sets LARGE_COMMUNITIES; removes the attribute where there is none. The Partial bit stays.
+    pub fn large_communities(&mut self, communities: impl IntoIterator<Item = LargeCommunity>) -> &mut Self {
+        let numbers = communities.into_iter().flat_map(|c| [c.global, c.local1, c.local2]);
+        let value: Vec<u8> = numbers.flat_map(u32::to_be_bytes).collect();
+        self.set_list(AttrCode::LARGE_COMMUNITIES, &value)
+    }
+
+    fn set_list(&mut self, code: AttrCode, value: &[u8]) -> &mut Self {
         if value.is_empty() {
-            self.remove(AttrCode::COMMUNITIES)
-        } else {
-            self.set_raw(AttrCode::COMMUNITIES, 0, &value)
+            return self.remove(code);
         }
+        let flags = self.items.iter().find(|item| item.code == code).map_or(0, |item| item.flags);
+        self.set_raw(code, flags, value)
     }
 
     /// Sets ORIGINATOR_ID (RFC 4456 §8).

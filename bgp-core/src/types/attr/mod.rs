@@ -6,12 +6,14 @@
 //! always present in this form even where the wire has the next hop in MP_REACH_NLRI, with 4, 16 or 32
 //! octets; MP_REACH_NLRI and MP_UNREACH_NLRI never are.
 
+mod any_community;
 mod as_path;
 mod builder;
 mod code;
 mod community;
 mod set;
 
+pub use any_community::{AnyCommunity, NotACommunity};
 pub use as_path::{AsPath, AsSegment, SegmentKind};
 pub use builder::AttrBuilder;
 pub use code::{AttrCode, Origin, flags};

@@ -33,10 +33,10 @@ fn set_reads_back_what_was_set() {
 fn prepending_opens_a_new_segment_when_the_first_is_full() {
     let mut b = AttrBuilder::new();
     let set = b.as_sequence(&[Asn(1); 255]).build();
-    let path = set.as_path().prepended(Asn(2), 1);
+    let path = set.as_path().prepended(&[Asn(2)]);
     let path = AsPath::parse(&path).unwrap();
     assert_eq!((path.hops(), path.segments().count(), path.first()), (256, 2, Some(Asn(2))));
-    let path = AsPath::EMPTY.prepended(Asn(2), 3);
+    let path = AsPath::EMPTY.prepended(&[Asn(2); 3]);
     assert_eq!(AsPath::parse(&path).unwrap().to_string(), "2 2 2");
 }
 
@@ -63,11 +63,11 @@ fn rfc4271_5_1_2_prepending_keeps_what_is_there() {
     for octets in paths {
         for times in [0, 1, 2, 255] {
             let path = AsPath::parse(&octets).unwrap();
-            let longer = path.prepended(Asn(9), times);
+            let longer = path.prepended(&vec![Asn(9); times]);
             let longer = AsPath::parse(&longer).unwrap();
-            assert_eq!(longer.hops(), path.hops() + usize::from(times));
-            assert_eq!(longer.count(Asn(9)), usize::from(times));
-            let expected = ["9 ".repeat(times.into()), path.to_string()].concat();
+            assert_eq!(longer.hops(), path.hops() + times);
+            assert_eq!(longer.count(Asn(9)), times);
+            let expected = ["9 ".repeat(times), path.to_string()].concat();
             assert_eq!(longer.to_string(), expected.trim_end());
         }
     }

@@ -3,6 +3,7 @@
 //! Pure: what the host and the files named in the configuration say comes in through [`Context`].
 //! A fault never stops the reading: what cannot be used is reported and left out.
 
+mod edit;
 mod local;
 mod neighbor;
 mod policy;
@@ -39,7 +40,7 @@ pub(crate) fn build(raw: &RawFile, context: &Context<'_>, sink: &mut Sink) -> Op
     let cluster_id = local::cluster_id(raw, sink);
 
     let known = neighbor::Known {
-        policies: policies.iter().map(|policy| policy.name.as_str()).collect(),
+        policies: policies.iter().map(|policy| &*policy.name).collect(),
         asn: node.asn,
         listens: !node.listen.is_empty(),
         context,

@@ -1,18 +1,23 @@
 //! Policies: from rules as written to conditions that can be tested.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use bgp_core::policy::{Action, Edit, Match, PeerType, PrefixMatch, PrefixTest, RouteSource, Rule, RuleList};
+use bgp_core::types::{Asn, Origin};
 use toml::Spanned;
 
-use super::super::model::{
-    Action, Edit, Match, PeerType, PolicyModel, PrefixMatch, PrefixTest, RouteSource, Rule,
-};
 use super::super::raw::{
-    Network, RawAction, RawMatch, RawOperator, RawPeerType, RawPolicy, RawRouteSource, RawRule, RawSet,
+    Network, OneOrMany, RawAction, RawMatch, RawOperator, RawOrigin, RawPeerType, RawPolicy, RawRouteSource,
+    RawRule,
 };
 use super::super::report::Sink;
+use super::edit::edits;
 
-pub(super) fn policies(raw: Option<&Spanned<Vec<Spanned<RawPolicy>>>>, sink: &mut Sink) -> Vec<PolicyModel> {
+pub(super) fn policies(
+    raw: Option<&Spanned<Vec<Spanned<RawPolicy>>>>,
+    sink: &mut Sink,
+) -> Vec<Arc<RuleList>> {
     let mut names = BTreeSet::new();
     let mut policies = Vec::new();
     for entry in raw.into_iter().flat_map(Spanned::get_ref) {
@@ -37,32 +42,56 @@ pub(super) fn policies(raw: Option<&Spanned<Vec<Spanned<RawPolicy>>>>, sink: &mu
             sink.error(name.span(), format!("two policies are called `{text}`"))
                 .hint("names must be unique: change one of them");
         }
-        policies.push(PolicyModel { name: text.clone(), rules });
+        policies.push(Arc::new(RuleList { name: text.as_str().into(), rules }));
     }
     policies
 }
 
 fn rule(raw: &RawRule, sink: &mut Sink) -> Option<Rule> {
     let matches = match &raw.matches {
-        Some(written) => matches(written.get_ref(), sink)?,
-        None => Match::default(),
+        Some(written) => matches(written.get_ref(), sink),
+        None => Some(Vec::new()),
     };
-    let set = raw.set.as_ref().map(|set| edits(set.get_ref())).unwrap_or_default();
-    let action = match raw.action.as_ref().map(|action| *action.get_ref()) {
-        Some(RawAction::Accept) => Action::Accept,
-        Some(RawAction::Reject) => Action::Reject,
-        None if raw.has("action") => return None,
-        None if set.is_empty() => {
-            sink.error(raw.at.clone(), "the rule has no `action`")
-                .hint("add `action = \"accept\"` or `action = \"reject\"`");
-            return None;
-        }
-        None => Action::Next,
+    let edits = match &raw.set {
+        Some(set) => edits(set.get_ref(), sink),
+        None => Some(Vec::new()),
     };
-    Some(Rule { matches, set, action })
+    let action = action(raw, edits.as_deref(), sink);
+    let rule = Rule { matches: matches?, edits: edits?, action: action? };
+    if let (Action::Reject, Some(set)) = (rule.action, &raw.set) {
+        sink.warning(set.span(), "`set` does nothing to a route that is rejected")
+            .hint("remove it, or remove `action` to go on with the next rule");
+    }
+    Some(rule)
 }
 
-fn matches(raw: &RawMatch, sink: &mut Sink) -> Option<Match> {
+/// A rule without a verdict must at least have edits; those are `None` where they have a fault.
+fn action(raw: &RawRule, edits: Option<&[Edit]>, sink: &mut Sink) -> Option<Action> {
+    match raw.action.as_ref().map(|action| *action.get_ref()) {
+        Some(RawAction::Accept) => Some(Action::Accept),
+        Some(RawAction::Reject) => Some(Action::Reject),
+        None if raw.has("action") => None,
+        None if !edits.is_some_and(<[Edit]>::is_empty) => Some(Action::Next),
+        None if raw.set.as_ref().is_some_and(|set| sink.has_error_within(&set.span())) => None,
+        None => {
+            sink.error(raw.at.clone(), "the rule has no `action`")
+                .hint("add `action = \"accept\"` or `action = \"reject\"`");
+            None
+        }
+    }
+}
+
+/// The conditions in the order of the reference page.
+fn matches(raw: &RawMatch, sink: &mut Sink) -> Option<Vec<Match>> {
+    let prefixes = prefixes(raw, sink)?;
+    let prefixes = (!prefixes.is_empty()).then_some(Match::Prefix(prefixes));
+    let communities = any_of("community", raw.community.as_ref(), sink, |community| *community)?;
+    let path_prefix = match &raw.as_path_prefix {
+        Some(asns) => Some(as_path_prefix(asns, sink)?),
+        None => None,
+    };
+    let contains = any_of("as-path-contains", raw.as_path_contains.as_ref(), sink, |asn| Asn(*asn))?;
+    let next_hops = any_of("next-hop", raw.next_hop.as_ref(), sink, |net| net.0)?;
     let source = raw.source.as_ref().map(|source| match source.get_ref() {
         RawRouteSource::Local => RouteSource::Local,
         RawRouteSource::Peers => RouteSource::Peers,
@@ -71,7 +100,53 @@ fn matches(raw: &RawMatch, sink: &mut Sink) -> Option<Match> {
         RawPeerType::Internal => PeerType::Internal,
         RawPeerType::External => PeerType::External,
     });
-    Some(Match { prefixes: prefixes(raw, sink)?, source, peer_type })
+    let origin = raw.origin.as_ref().map(|origin| match origin.get_ref() {
+        RawOrigin::Igp => Origin::Igp,
+        RawOrigin::Egp => Origin::Egp,
+        RawOrigin::Incomplete => Origin::Incomplete,
+    });
+    let all = [
+        prefixes,
+        communities.map(Match::Communities),
+        path_prefix.map(Match::AsPathPrefix),
+        contains.map(Match::AsPathContains),
+        source.map(Match::Source),
+        peer_type.map(Match::PeerType),
+        next_hops.map(Match::NextHop),
+        origin.map(Match::Origin),
+    ];
+    Some(all.into_iter().flatten().collect())
+}
+
+/// The items of a list of which one must hold: `Some(None)` where the key is not used, `None` after a fault.
+fn any_of<T, U>(
+    key: &str,
+    raw: Option<&Spanned<OneOrMany<T>>>,
+    sink: &mut Sink,
+    meant: impl Fn(&T) -> U,
+) -> Option<Option<Vec<U>>> {
+    let Some(written) = raw else { return Some(None) };
+    let listed = &written.get_ref().0;
+    if listed.is_empty() {
+        // Items with a fault of their own were left out.
+        if !sink.has_error_within(&written.span()) {
+            sink.error(written.span(), format!("`{key}` is an empty list, of which no route has any"))
+                .hint("remove the rule");
+        }
+        return None;
+    }
+    Some(Some(listed.iter().map(|item| meant(item.get_ref())).collect()))
+}
+
+fn as_path_prefix(asns: &Spanned<Vec<Spanned<u32>>>, sink: &mut Sink) -> Option<Vec<Asn>> {
+    if asns.get_ref().is_empty() {
+        if !sink.has_error_within(&asns.span()) {
+            sink.error(asns.span(), "`as-path-prefix` is an empty list, which every path begins with")
+                .hint("remove it");
+        }
+        return None;
+    }
+    Some(asns.get_ref().iter().map(|asn| Asn(*asn.get_ref())).collect())
 }
 
 fn prefixes(raw: &RawMatch, sink: &mut Sink) -> Option<Vec<PrefixMatch>> {
@@ -90,7 +165,10 @@ fn prefixes(raw: &RawMatch, sink: &mut Sink) -> Option<Vec<PrefixMatch>> {
     };
     let listed = &prefix.get_ref().0;
     if listed.is_empty() {
-        sink.error(prefix.span(), "`prefix` is an empty list, which no route is in").hint("remove the rule");
+        if !sink.has_error_within(&prefix.span()) {
+            sink.error(prefix.span(), "`prefix` is an empty list, which no route is in")
+                .hint("remove the rule");
+        }
         return None;
     }
     let operator = raw.operator.as_ref().map(|operator| *operator.get_ref());
@@ -126,10 +204,4 @@ fn prefixes(raw: &RawMatch, sink: &mut Sink) -> Option<Vec<PrefixMatch>> {
         found.push(PrefixMatch { prefix: net, test: PrefixTest::Length { min, max } });
     }
     Some(found)
-}
-
-fn edits(raw: &RawSet) -> Vec<Edit> {
-    let local_pref = raw.local_preference.as_ref().map(|value| Edit::LocalPref(*value.get_ref()));
-    let med = raw.med.as_ref().map(|value| Edit::Med(*value.get_ref()));
-    local_pref.into_iter().chain(med).collect()
 }

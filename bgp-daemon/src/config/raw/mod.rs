@@ -4,6 +4,7 @@
 //! its place, where serde stops at the first. The `section!` tables below are the only list of keys:
 //! they read the file, find what an unknown key was meant to be, and make the reference page.
 
+mod attribute;
 mod keys;
 mod policy;
 mod section;
@@ -17,7 +18,7 @@ pub(crate) use keys::{
     RawNextHop, RawNode, RawOriginate,
 };
 pub(crate) use policy::{
-    RawAction, RawMatch, RawOperator, RawPeerType, RawPolicy, RawRouteSource, RawRule, RawSet,
+    RawAction, RawMatch, RawOperator, RawOrigin, RawPeerType, RawPolicy, RawRouteSource, RawRule, RawSet,
 };
 pub(crate) use section::{KeyInfo, Section};
 pub(crate) use value::{AsnWord, Network, OneOrMany, Switch};

@@ -4,6 +4,9 @@ use std::net::IpAddr;
 
 use toml::Spanned;
 
+use bgp_core::types::attr::AnyCommunity;
+
+use super::attribute::NextHops;
 use super::section::section;
 use super::value::{Network, OneOrMany, Range, words};
 
@@ -30,8 +33,8 @@ section! {
         "match" matches: RawMatch = "every route",
         /// Changes to the route.
         "set" set: RawSet = "none",
-        /// What happens to a route that matches.
-        "action" action: RawAction = "none: required",
+        /// What happens to a route that matches; without it the next rule is tried.
+        "action" action: RawAction = "none: required without `set`",
     }
 }
 
@@ -69,20 +72,20 @@ section! {
         "length" length: Range = "none",
         /// Relation of the route's prefix to `prefix`.
         "operator" operator: RawOperator = "`\"equal\"`",
-        /// The route has this community.
-        "community" community: OneOrMany<String> = "any",
-        /// The AS path begins with these.
+        /// The route has one of these communities, standard or large, or named if well-known.
+        "community" community: OneOrMany<AnyCommunity> = "any",
+        /// The AS path begins with these, the neighbouring AS first.
         "as-path-prefix" as_path_prefix: Vec<Spanned<u32>> = "any",
-        /// The AS path contains this.
-        "as-path-contains" as_path_contains: u32 = "any",
+        /// The AS path contains one of these, anywhere.
+        "as-path-contains" as_path_contains: OneOrMany<u32> = "any",
         /// Originated here, or learned from a peer.
         "source" source: RawRouteSource = "any",
         /// Kind of the peer that the route comes from, or goes to.
         "peer-type" peer_type: RawPeerType = "any",
         /// Interface of the next hop.
         "interface" interface: String = "any",
-        /// The next hop.
-        "next-hop" next_hop: IpAddr = "any",
+        /// The next hop is one of these, or inside one of them.
+        "next-hop" next_hop: OneOrMany<NextHops> = "any",
         /// ORIGIN.
         "origin" origin: RawOrigin = "any",
         /// Outcome of origin validation.
@@ -91,20 +94,20 @@ section! {
 }
 
 section! {
-    /// Changes to a route.
+    /// Changes to a route, made when the rule accepts it or has no `action`.
     RawSet "`set`" "policy.rules.set" {
         /// LOCAL_PREF.
         "local-preference" local_preference: u32 = "unchanged",
-        /// MED.
+        /// MED. Set on export it is sent, also to an external neighbour.
         "med" med: u32 = "unchanged",
-        /// Next hop.
+        /// Next hop of routes of the address's family. Set on export it goes before the neighbour's `next-hop`.
         "next-hop" next_hop: IpAddr = "unchanged",
-        /// AS numbers to put in front of the path.
+        /// AS numbers to put in front of the path, the first one foremost. Our own, which an external neighbour is sent anyway, comes before them.
         "prepend-as" prepend_as: Vec<Spanned<u32>> = "none",
-        /// Communities to add.
-        "add-communities" add_communities: Vec<Spanned<String>> = "none",
+        /// Communities to add, after those to remove are gone; one that is there already stays once.
+        "add-communities" add_communities: Vec<Spanned<AnyCommunity>> = "none",
         /// Communities to remove.
-        "remove-communities" remove_communities: Vec<Spanned<String>> = "none",
+        "remove-communities" remove_communities: Vec<Spanned<AnyCommunity>> = "none",
         /// Metric of the route in the kernel.
         "priority" priority: u32 = "unchanged",
     }

@@ -2,11 +2,14 @@
 
 mod errors;
 mod reload;
+mod rule_errors;
 
 use std::path::Path;
 use std::time::Duration;
 
-use bgp_core::types::{Asn, ClusterId, Family, HoldTime, RouterId};
+use bgp_core::policy::{Action, Edit, Match, PrefixMatch, PrefixTest, RouteSource, Rule};
+use bgp_core::types::attr::AnyCommunity;
+use bgp_core::types::{Asn, ClusterId, Family, HoldTime, Origin, RouterId};
 
 use super::model::*;
 use super::*;
@@ -125,17 +128,53 @@ fn prefix_rules_become_tests() {
         ]"#,
     );
     let rules = &config.policies[0].rules;
-    let first = PrefixMatch {
-        prefix: "10.60.0.0/16".parse().unwrap(),
-        test: PrefixTest::Length { min: 16, max: 26 },
-    };
-    assert_eq!(rules[0].matches.prefixes, [first]);
-    assert!(rules[1].matches.prefixes.iter().all(|one| one.test == PrefixTest::In));
-    assert_eq!(rules[1].matches.prefixes.len(), 2);
-    assert_eq!(rules[2].matches.prefixes[0].test, PrefixTest::Length { min: 32, max: 32 });
-    assert_eq!(rules[2].matches.source, Some(RouteSource::Local));
-    assert_eq!(rules[3].matches.peer_type, Some(PeerType::External));
-    assert_eq!(rules[4], Rule { matches: Match::default(), set: Vec::new(), action: Action::Accept });
+    let prefix = |net: &str, test| PrefixMatch { prefix: net.parse().unwrap(), test };
+    let length = |min, max| PrefixTest::Length { min, max };
+    assert_eq!(rules[0].matches, [Match::Prefix(vec![prefix("10.60.0.0/16", length(16, 26))])]);
+    let both = vec![prefix("10.0.0.0/8", PrefixTest::In), prefix("fd00::/8", PrefixTest::In)];
+    assert_eq!(rules[1].matches, [Match::Prefix(both)]);
+    let host = Match::Prefix(vec![prefix("10.61.0.0/16", length(32, 32))]);
+    assert_eq!(rules[2].matches, [host, Match::Source(RouteSource::Local)]);
+    assert_eq!(rules[3].matches, [Match::PeerType(PeerType::External)]);
+    assert_eq!(rules[4], Rule::always(Action::Accept));
+}
+
+#[test]
+fn conditions_on_attributes_and_edits_are_read_as_written() {
+    let config = config(
+        r#"
+        node.asn = 64512
+        [[policy]]
+        name = "p"
+        rules = [
+          { match = { community = "no-export", as-path-prefix = [65001, 65002], as-path-contains = 23456 }, action = "reject" },
+          { match = { community = ["65000:1", "65000:1:2"], next-hop = ["192.0.2.1", "2001:db8::/32"], origin = "egp" }, set = { med = 0 } },
+          { set = { local-preference = 1, med = 2, next-hop = "2001:db8::1", prepend-as = [64512, 64513],
+                    add-communities = ["65000:1:2"], remove-communities = ["65000:1"] }, action = "accept" },
+          { set = { prepend-as = [], add-communities = [] }, action = "accept" },
+        ]"#,
+    );
+    let rules = &config.policies[0].rules;
+    let community = |text: &str| text.parse::<AnyCommunity>().unwrap();
+    let path = Match::AsPathPrefix(vec![Asn(65001), Asn(65002)]);
+    let no_export = Match::Communities(vec![community("65535:65281")]);
+    assert_eq!(rules[0].matches, [no_export, path, Match::AsPathContains(vec![Asn(23456)])]);
+    let communities = Match::Communities(vec![community("65000:1"), community("65000:1:2")]);
+    let next_hops = ["192.0.2.1/32", "2001:db8::/32"].map(|net| net.parse().unwrap());
+    let expected = [communities, Match::NextHop(next_hops.to_vec()), Match::Origin(Origin::Egp)];
+    assert_eq!(rules[1].matches, expected);
+    assert_eq!((&rules[1].edits, rules[1].action), (&vec![Edit::Med(0)], Action::Next));
+    // Removed before added, so that a route can be told apart by having just the one.
+    let edits = [
+        Edit::LocalPref(1),
+        Edit::Med(2),
+        Edit::NextHop(bgp_core::types::NextHop::V6("2001:db8::1".parse().unwrap())),
+        Edit::Prepend(vec![Asn(64512), Asn(64513)]),
+        Edit::RemoveCommunities(vec![community("65000:1")]),
+        Edit::AddCommunities(vec![community("65000:1:2")]),
+    ];
+    assert_eq!(rules[2].edits, edits);
+    assert_eq!(rules[3], Rule::always(Action::Accept));
 }
 
 #[test]
@@ -170,7 +209,14 @@ fn the_effective_configuration_reads_back_as_itself() {
          [[neighbor]]\naddress = \"2001:db8::9\"\nasn = \"external\"\nlocal-asn = 65010\nttl-security = 2\n\
          import = [\"from-tor\", \"accept\"]\nexport = \"reject\"\ngraceful-restart = {{ helper-only = true }}\n\
          local-address = \"2001:db8::1\"\nhold-time = 0\nfamilies = [\"ipv6-unicast\"]\n\
-         [[neighbor]]\naddress = \"192.0.2.10\"\nasn = \"internal\"\ngraceful-restart = false\nshutdown = true\n",
+         [[neighbor]]\naddress = \"192.0.2.10\"\nasn = \"internal\"\ngraceful-restart = false\nshutdown = true\n\
+         [[policy]]\nname = \"all\"\nrules = [\n\
+         {{ match = {{ community = [\"65000:1\", \"1:2:3\"], as-path-prefix = [65001] }}, action = \"reject\" }},\n\
+         {{ match = {{ community = \"blackhole\", as-path-contains = [1, 2] }}, set = {{ med = 3 }} }},\n\
+         {{ match = {{ as-path-contains = 7, next-hop = [\"192.0.2.1\", \"2001:db8::/32\"] }}, action = \"reject\" }},\n\
+         {{ match = {{ next-hop = \"192.0.2.0/24\", origin = \"incomplete\" }}, set = {{ next-hop = \"192.0.2.3\",\n\
+         prepend-as = [64512, 64512], add-communities = [\"no-peer\", \"7:8:9\"], remove-communities = [\"1:1\"],\n\
+         local-preference = 5 }}, action = \"accept\" }},\n]\n",
         reference::EXAMPLE
     );
     let first = config(&extra);

@@ -61,7 +61,7 @@ impl Supervisor {
     async fn apply(&mut self, command: &Command) {
         match command {
             Command::Log(log) => self.log.set(*log),
-            Command::Policies(models) => self.policies.replace(models),
+            Command::Policies(lists) => self.policies.replace(lists),
             Command::RemovePeer { address, name } => {
                 tracing::info!(peer = name, "removed from the configuration");
                 if let Some(peering) = self.peers.remove(*address) {

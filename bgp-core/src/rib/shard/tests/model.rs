@@ -104,7 +104,7 @@ fn policy(variant: usize) -> Arc<Policy> {
         _ => vec![Rule {
             matches: vec![within("::/0", PrefixTest::NotEqual)],
             edits: vec![
-                Edit::AddCommunities(vec![Community(1)]),
+                Edit::AddCommunities(vec![Community(1).into()]),
                 Edit::NextHop(NextHop::V4("198.51.100.2".parse().unwrap())),
             ],
             action: Action::Accept,

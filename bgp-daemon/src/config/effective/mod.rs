@@ -1,11 +1,12 @@
 //! The effective configuration: a [`Config`] written in the format of the file it came from, with
 //! every default spelled out and secrets left out. Reading it again gives an equal configuration.
 
+mod rules;
+
 use serde_json::{Map, Value, json};
 
 use super::model::{
-    Action, Chain, Config, Edit, GracefulRestart, LogFormat, LogLevel, Match, Neighbor, NextHop, PeerAsn,
-    PeerType, PolicyModel, PolicyRef, PrefixTest, Reach, RouteSource, Rule,
+    Chain, Config, GracefulRestart, LogFormat, LogLevel, Neighbor, NextHop, PeerAsn, PolicyRef, Reach,
 };
 
 /// What stands where a secret was.
@@ -42,7 +43,7 @@ fn sections(config: &Config) -> Vec<(&'static str, Value)> {
         sections.push(("neighbor", config.neighbors.iter().map(neighbor).collect()));
     }
     if !config.policies.is_empty() {
-        sections.push(("policy", config.policies.iter().map(policy).collect()));
+        sections.push(("policy", config.policies.iter().map(|list| rules::policy(list)).collect()));
     }
     sections.push((
         "originate",
@@ -141,64 +142,6 @@ fn chain(chain: &Chain) -> Value {
         PolicyRef::Named(name) => json!(name),
     };
     chain.0.iter().map(link).collect()
-}
-
-fn policy(policy: &PolicyModel) -> Value {
-    json!({ "name": policy.name, "rules": policy.rules.iter().map(rule).collect::<Vec<_>>() })
-}
-
-fn rule(rule: &Rule) -> Value {
-    let mut out = Map::new();
-    match rule.action {
-        Action::Accept => insert(&mut out, "action", "accept"),
-        Action::Reject => insert(&mut out, "action", "reject"),
-        Action::Next => {}
-    }
-    let matches = matches(&rule.matches);
-    if !matches.is_empty() {
-        insert(&mut out, "match", matches);
-    }
-    let mut set = Map::new();
-    for edit in &rule.set {
-        match edit {
-            Edit::LocalPref(value) => insert(&mut set, "local-preference", *value),
-            Edit::Med(value) => insert(&mut set, "med", *value),
-        }
-    }
-    if !set.is_empty() {
-        insert(&mut out, "set", set);
-    }
-    Value::Object(out)
-}
-
-fn matches(matches: &Match) -> Map<String, Value> {
-    let mut out = Map::new();
-    let prefixes: Vec<String> = matches.prefixes.iter().map(|one| one.prefix.to_string()).collect();
-    match prefixes.as_slice() {
-        [] => {}
-        [one] => insert(&mut out, "prefix", one.as_str()),
-        _ => insert(&mut out, "prefix", prefixes),
-    }
-    // All prefixes of a rule share one test.
-    match matches.prefixes.first().map(|one| one.test) {
-        None => {}
-        Some(PrefixTest::Equal) => insert(&mut out, "operator", "equal"),
-        Some(PrefixTest::NotEqual) => insert(&mut out, "operator", "not-equal"),
-        Some(PrefixTest::In) => insert(&mut out, "operator", "in"),
-        Some(PrefixTest::NotIn) => insert(&mut out, "operator", "not-in"),
-        Some(PrefixTest::Length { min, max }) => insert(&mut out, "length", vec![min, max]),
-    }
-    match matches.source {
-        None => {}
-        Some(RouteSource::Local) => insert(&mut out, "source", "local"),
-        Some(RouteSource::Peers) => insert(&mut out, "source", "peers"),
-    }
-    match matches.peer_type {
-        None => {}
-        Some(PeerType::Internal) => insert(&mut out, "peer-type", "internal"),
-        Some(PeerType::External) => insert(&mut out, "peer-type", "external"),
-    }
-    out
 }
 
 fn level(level: LogLevel) -> &'static str {
