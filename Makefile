@@ -5,7 +5,7 @@ CARGO ?= cargo
 TEST_PROFILE ?= ci
 MDBOOK_VERSION = 0.4.52
 
-.PHONY: help build demo test test-deps bench figures lint docs clean
+.PHONY: help build demo test test-deps bench instructions figures lint docs clean
 
 help:            ## list the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -27,6 +27,9 @@ test: test-deps  ## every test, against the other daemons too
 bench:           ## speed and memory against the rivals on this machine (QUICK=1: under a minute; WRITE=1: into the book)
 	$(CARGO) build --release --workspace --bins
 	$(CARGO) run --release -p integration --bin bench -- $(if $(QUICK),--quick) $(if $(WRITE),--write)
+
+instructions:    ## instructions the hot paths take a route, against their limits (needs valgrind)
+	$(CARGO) bench --quiet -p reflector --bench instructions
 
 figures:         ## an idle agent, and how long a route takes to another host's kernel
 	@$(CARGO) build --quiet --release -p bgp-daemon -p integration --bins

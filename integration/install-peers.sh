@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the other BGP implementations and the CNI plugins that the interoperation tests run
-# as peers. Debian 12, as root; safe to run again, and without root when nothing is missing.
+# as peers, and valgrind, which counts instructions. Debian 12, as root; safe to run again, and without root when nothing is missing.
 # Nothing is started: the tests start every daemon themselves, inside a lab.
 set -eu
 
@@ -10,7 +10,7 @@ policy=/usr/sbin/policy-rc.d
 missing() {
     for program in /usr/sbin/bird /usr/lib/frr/bgpd /usr/lib/frr/zebra /usr/bin/gobgpd /usr/sbin/bgpd \
         /usr/sbin/exabgp /usr/lib/cni/ptp /usr/lib/cni/bridge /usr/lib/cni/host-local \
-        /usr/bin/unshare /usr/bin/setpriv "$bird1/usr/sbin/bird" "$bird1/usr/sbin/bird6"; do
+        /usr/bin/unshare /usr/bin/setpriv /usr/bin/valgrind "$bird1/usr/sbin/bird" "$bird1/usr/sbin/bird6"; do
         [ -x "$program" ] || printf ' %s' "$program"
     done
     command -v ip >/dev/null || printf ' ip'
@@ -39,7 +39,8 @@ trap 'rm -rf "$work"; [ -z "$placed" ] || rm -f "$policy"' EXIT
 
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends \
-    bird2 frr gobgpd openbgpd exabgp containernetworking-plugins iproute2 iputils-ping util-linux
+    bird2 frr gobgpd openbgpd exabgp containernetworking-plugins iproute2 iputils-ping util-linux \
+    valgrind
 
 # BIRD 1.6 cannot be installed beside BIRD 2: unpack it and run it from where it lies.
 if [ ! -x "$bird1/usr/sbin/bird" ]; then

@@ -4,23 +4,18 @@
 
 #![expect(clippy::disallowed_methods, reason = "time is what a benchmark measures")]
 
+mod scene;
+
 use std::io::IoSlice;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bgp_core::policy::{Policy, PolicyId};
-use bgp_core::rib::{DecisionConfig, NextHopState, PeerInfo, PeerKind, Shard, ShardConfig, TableId};
-use bgp_core::types::{
-    Asn, AttrBuilder, AttrSet, ClusterId, Family, NextHop, NlriBlock, Origin, PeerId, RouterId, V4Key,
-};
-use reflector::{
-    Encoder, Export, GroupId, GroupKey, LogLimits, Member, NextHopRule, Output, PeerRole, ShardId, Speaker,
-    WireMode, WriteState,
-};
+use bgp_core::policy::Policy;
+use bgp_core::rib::Shard;
+use bgp_core::types::{AttrSet, NlriBlock, PeerId};
+use reflector::{Encoder, Export, GroupId, LogLimits, Member, Output, PeerRole, ShardId, WriteState};
 
-/// Destinations that may be dirty before a flush, as the daemon has it.
-const FLUSH: usize = 4096;
+use scene::{FLUSH, attrs, full_table, key, prefixes, shard};
 
 fn main() {
     let only = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
@@ -67,14 +62,7 @@ fn reflect(members: u16) {
 fn full() {
     let mut bench = Bench::new(PeerRole::External, 1);
     let source = PeerId(2);
-    let updates: Vec<_> = (0..150_000_u32)
-        .map(|n| {
-            let first = n * 7;
-            let count = if n % 3 == 0 { 6 } else { 7 };
-            let keys = (first..first + count).filter_map(|k| V4Key::new(0x0100_0000 + (k << 8), 24));
-            (source, NlriBlock::from_keys(keys), attrs(2, n))
-        })
-        .collect();
+    let updates = full_table(source, 150_000);
     let routes: usize = updates.iter().map(|(_, block, _)| block.len()).sum();
     bench.feed(&updates);
     bench.report("full table to one", routes, routes);
@@ -250,57 +238,4 @@ impl Bench {
             self.export.figures().map(|figures| figures.bytes).sum::<usize>()
         );
     }
-}
-
-fn prefixes(peer: u16, count: u32) -> NlriBlock {
-    let first = u32::from(peer) * 64;
-    NlriBlock::from_keys((first..first + count).filter_map(|n| V4Key::new(0x0a00_0000 + (n << 6), 26)))
-}
-
-fn attrs(peer: u16, n: u32) -> AttrSet {
-    let path = [3000 + n % 50, 10_000 + n % 3000, 100_000 + n].map(Asn);
-    let mut builder = AttrBuilder::new();
-    builder.origin(Origin::Igp).as_sequence(&path).next_hop(addr(peer).into()).local_pref(100).build()
-}
-
-fn addr(peer: u16) -> std::net::IpAddr {
-    Ipv4Addr::from_bits(0xc000_0000 + u32::from(peer)).into()
-}
-
-fn key(role: PeerRole) -> GroupKey {
-    GroupKey {
-        table: TableId::MAIN,
-        family: Family::IPV4_UNICAST,
-        role,
-        export: PolicyId::ACCEPT,
-        next_hop: NextHopRule::Auto,
-        local_next_hop: Some(NextHop::V4(Ipv4Addr::new(192, 0, 2, 1))),
-        speaker: Speaker { asn: Asn(65000), router_id: RouterId(1), cluster_id: ClusterId(1) },
-        loop_asn: None,
-        wire: WireMode::default(),
-    }
-}
-
-fn shard(role: PeerRole, peers: u16) -> Shard {
-    let mut shard = Shard::new(ShardConfig {
-        asn: Asn(65000),
-        router_id: RouterId(1),
-        cluster_id: ClusterId(1),
-        decision: DecisionConfig::default(),
-        seed: 7,
-    });
-    for peer in 1..=peers {
-        let kind = if role.is_internal() { PeerKind::Internal } else { PeerKind::External };
-        let router_id = RouterId(1000 + u32::from(peer));
-        let local = PeerInfo::local(Asn(65000), router_id);
-        let info = PeerInfo { kind, client: role == PeerRole::Client, addr: addr(peer), ..local };
-        shard.peer_up(PeerId(peer), info);
-        // Next hops are known before the load, as the interfaces are.
-        shard.announce(PeerId(peer), &prefixes(peer, 1), &attrs(peer, 0));
-        let wanted = shard.take_wanted_next_hops().add;
-        let states: Vec<_> =
-            wanted.into_iter().map(|addr| (addr, NextHopState::Reachable { metric: 0 })).collect();
-        shard.set_next_hops(&states);
-    }
-    shard
 }

@@ -295,6 +295,7 @@ fn ratio(value: Option<f64>, base: Option<f64>) -> String {
 
 const HOW: &str = "\
 Made by `make bench WRITE=1`; `make bench QUICK=1` is the short form for daily use.
+[Where instructions and bytes go](profile.md) has the profile behind the figures.
 
 One process plays all BGP peers over loopback in a network namespace and drives one speaker at a time, each
 freshly started. A stage ends when every receiver holds exactly what it must: the set of prefixes, their
