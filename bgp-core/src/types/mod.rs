@@ -11,5 +11,5 @@ pub use attr::{
 };
 pub use family::{Family, PerFamily};
 pub use next_hop::NextHop;
-pub use nlri::{Nlri, NlriBlock, NlriFault, NlriIter, NlriKey, V4Key, V6Key};
+pub use nlri::{Division, Nlri, NlriBlock, NlriFault, NlriIter, NlriKey, Scatter, V4Key, V6Key};
 pub use number::{Asn, ClusterId, HoldTime, PathId, PeerId, RouterId};

@@ -21,10 +21,10 @@ pub struct Nlri {
 /// A run of NLRI of one family in wire form, checked when it was made.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NlriBlock {
-    family: Family,
-    add_path: bool,
-    count: u32,
-    octets: Bytes,
+    pub(super) family: Family,
+    pub(super) add_path: bool,
+    pub(super) count: u32,
+    pub(super) octets: Bytes,
 }
 
 /// Where a run of NLRI stops making sense.
@@ -116,8 +116,9 @@ impl<K: NlriKey> Iterator for NlriIter<'_, K> {
     }
 }
 
+/// The next NLRI of octets that were checked; `None` at their end.
 #[inline]
-fn read_one<K: NlriKey>(add_path: bool, rest: &mut &[u8]) -> Option<(PathId, K)> {
+pub(super) fn read_one<K: NlriKey>(add_path: bool, rest: &mut &[u8]) -> Option<(PathId, K)> {
     let mut id = PathId(0);
     if add_path {
         let (octets, tail) = rest.split_first_chunk::<4>()?;

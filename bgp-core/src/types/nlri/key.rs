@@ -34,6 +34,11 @@ pub trait NlriKey: Copy + Eq + Hash + Ord + fmt::Debug + Send + Sync + 'static {
     /// Whether no unicast packet may be sent to any address in it, so that a route to it is a mistake
     /// (RFC 4271 §6.3): this network, loopback, multicast; link-local for IPv6.
     fn is_martian(self) -> bool;
+
+    /// The number of the block of neighbouring prefixes it begins in: an IPv4 /16 or an IPv6 /32.
+    ///
+    /// Whoever holds neighbours holds most of the prefixes that share attributes.
+    fn block(self) -> u64;
 }
 
 /// IPv4 prefix packed as `address << 8 | length`: sorts by address, then length.
@@ -118,6 +123,11 @@ impl NlriKey for V4Key {
             _ => first == 0 || first == 127 || first & 0xf0 == 224,
         }
     }
+
+    #[inline]
+    fn block(self) -> u64 {
+        u64::from(self.addr() >> 16)
+    }
 }
 
 impl fmt::Debug for V4Key {
@@ -199,6 +209,11 @@ impl NlriKey for V6Key {
         let link_local = self.len >= 10 && first & 0xffc0 == 0xfe80;
         let loopback = self.len == 128 && self.high == 0 && self.low <= 1;
         multicast || link_local || loopback
+    }
+
+    #[inline]
+    fn block(self) -> u64 {
+        self.high >> 32
     }
 }
 

@@ -7,6 +7,7 @@ mod as4;
 mod attributes;
 mod mp;
 mod next_hop;
+mod scatter;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -97,12 +98,20 @@ impl<T, const N: usize> UpTo<T, N> {
         self.iter().next().is_none()
     }
 
+    /// Just one.
+    pub(super) fn one(item: T) -> Self {
+        let mut one = Self::default();
+        one.push(item);
+        one
+    }
+
     /// In order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.0.iter().flatten()
     }
 
-    fn push(&mut self, item: T) {
+    /// Appends, unless it is full, which is a bug of the caller.
+    pub fn push(&mut self, item: T) {
         if let Some(free) = self.0.iter_mut().find(|place| place.is_none()) {
             *free = Some(item);
         } else {

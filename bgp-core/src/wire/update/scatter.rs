@@ -1,0 +1,145 @@
+//! Dividing what an UPDATE says among the owners of its prefixes.
+
+use super::{Announcement, UpTo, Update};
+use crate::types::Scatter;
+
+impl Update {
+    /// Calls `take` with what is for each owner: withdrawals, then announcements, each prefix in one call.
+    ///
+    /// What is about no prefix, faults and End-of-RIB, is left out.
+    pub fn scatter(self, scatter: &mut Scatter, mut take: impl FnMut(usize, Self)) {
+        for block in self.withdrawn {
+            let part = |block| Self { withdrawn: UpTo::one(block), ..Self::default() };
+            scatter.divide(block, |owner, block| take(owner, part(block)));
+        }
+        for Announcement { nlri, attrs } in self.announced {
+            let part = |nlri| Announcement { nlri, attrs: attrs.clone() };
+            let part = |nlri| Self { announced: UpTo::one(part(nlri)), ..Self::default() };
+            scatter.divide(nlri, |owner, nlri| take(owner, part(nlri)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ipnet::IpNet;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::types::{AttrBuilder, AttrSet, Division, NlriBlock, NlriKey, Origin, PathId, V4Key, V6Key};
+
+    /// One thing an UPDATE does to a prefix: `None` withdraws.
+    type Deed = (IpNet, PathId, Option<AttrSet>);
+
+    fn deeds(update: &Update) -> Vec<Deed> {
+        let gone =
+            update.withdrawn.iter().flat_map(|block| block.iter().map(|n| (n.prefix, n.path_id, None)));
+        let come = update
+            .announced
+            .iter()
+            .flat_map(|route| route.nlri.iter().map(|n| (n.prefix, n.path_id, Some(route.attrs.clone()))));
+        gone.chain(come).collect()
+    }
+
+    fn scattered(updates: &[Update], parts: usize) -> Vec<Vec<Deed>> {
+        let mut scatter = Scatter::new(Division::new(parts));
+        let mut found = vec![Vec::new(); parts];
+        for update in updates {
+            update.clone().scatter(&mut scatter, |owner, part| found[owner].extend(deeds(&part)));
+        }
+        scatter.rest();
+        found
+    }
+
+    fn attrs(med: u32) -> AttrSet {
+        AttrBuilder::new().origin(Origin::Igp).as_path(&[]).med(med).build()
+    }
+
+    /// Few addresses, so that prefixes meet again and blocks have neighbours.
+    fn octets<K: NlriKey>(keys: &[K], add_path: bool) -> NlriBlock {
+        let mut octets = Vec::new();
+        for (id, key) in keys.iter().enumerate() {
+            if add_path {
+                octets.extend_from_slice(&(id as u32 % 3).to_be_bytes());
+            }
+            key.write(&mut octets);
+        }
+        NlriBlock::parse(K::FAMILY, add_path, octets.into()).unwrap()
+    }
+
+    fn block() -> impl Strategy<Value = NlriBlock> {
+        let nlri = proptest::collection::vec((0..64_u32, 8..=32_u8), 1..12);
+        (any::<bool>(), any::<bool>(), nlri).prop_map(|(v4, add_path, nlri)| {
+            if v4 {
+                let key = |(n, len): &(u32, u8)| V4Key::new(0x0a00_0000 | n << 15, *len).unwrap();
+                octets(&nlri.iter().map(key).collect::<Vec<_>>(), add_path)
+            } else {
+                let key = |(n, len): &(u32, u8)| {
+                    V6Key::new(0x2001_0000 << 96 | u128::from(*n) << 95, len + 32).unwrap()
+                };
+                octets(&nlri.iter().map(key).collect::<Vec<_>>(), add_path)
+            }
+        })
+    }
+
+    fn update() -> impl Strategy<Value = Update> {
+        let withdrawn = proptest::collection::vec(block(), 0..3);
+        let announced = proptest::collection::vec((block(), 0..3_u32), 0..3);
+        (withdrawn, announced).prop_map(|(withdrawn, announced)| {
+            let mut update = Update::default();
+            withdrawn.into_iter().for_each(|block| update.withdrawn.push(block));
+            for (nlri, med) in announced {
+                update.announced.push(Announcement { nlri, attrs: attrs(med) });
+            }
+            update
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_prefix_goes_to_its_owner_alone_and_in_order(
+            updates in proptest::collection::vec(update(), 1..8), parts in 1..=16_usize
+        ) {
+            let division = Division::new(parts);
+            let found = scattered(&updates, parts);
+            for (owner, found) in found.iter().enumerate() {
+                let meant: Vec<Deed> = updates
+                    .iter()
+                    .flat_map(deeds)
+                    .filter(|(prefix, _, _)| division.part_of_net(*prefix) == owner)
+                    .collect();
+                // All deeds of an owner in order: more than the order of each prefix, which is what counts.
+                prop_assert_eq!(found, &meant);
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_of_one_owner_is_not_copied() {
+        let keys = [V4Key::new(0x0a00_0000, 24).unwrap(), V4Key::new(0x0a00_0100, 24).unwrap()];
+        let whole = NlriBlock::from_keys(keys);
+        let mut scatter = Scatter::new(Division::new(16));
+        let mut calls = 0;
+        scatter.divide(whole.clone(), |_, part| {
+            assert_eq!(part.octets().as_ptr(), whole.octets().as_ptr());
+            calls += 1;
+        });
+        assert_eq!(calls, 1);
+    }
+
+    #[test]
+    fn attributes_are_shared_between_the_parts() {
+        let keys = (0..64).map(|n| V4Key::new(0x0a00_0000 | n << 16, 24).unwrap());
+        let mut update = Update::default();
+        update.announced.push(Announcement { nlri: NlriBlock::from_keys(keys), attrs: attrs(7) });
+        let at = update.announced.iter().next().unwrap().attrs.octets().as_ptr();
+        let mut routes = 0;
+        update.scatter(&mut Scatter::new(Division::new(4)), |_, part| {
+            for route in part.announced {
+                assert_eq!(route.attrs.octets().as_ptr(), at);
+                routes += route.nlri.len();
+            }
+        });
+        assert_eq!(routes, 64);
+    }
+}
