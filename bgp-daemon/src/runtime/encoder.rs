@@ -100,6 +100,7 @@ pub fn spawn(
         members: HashMap::new(),
         end: watch::Sender::new(0),
         shards,
+        owes_room: false,
         messages: messages.downgrade(),
         message_queue,
         batch_queue,
@@ -115,6 +116,8 @@ struct Task {
     members: HashMap<PeerId, mpsc::UnboundedSender<News>>,
     end: watch::Sender<u64>,
     shards: Vec<ShardSender>,
+    /// The queue of batches was full, and shards have yet to hear that it is not any more.
+    owes_room: bool,
     messages: mpsc::WeakSender<EncoderMessage>,
     message_queue: mpsc::Receiver<EncoderMessage>,
     batch_queue: mpsc::Receiver<DeltaBatch>,
@@ -130,7 +133,10 @@ impl Task {
                     None => return,
                 },
                 batch = self.batch_queue.recv(), if self.encoder.wants_batches() => match batch {
-                    Some(batch) => self.take(batch).await,
+                    Some(batch) => {
+                        self.take(batch);
+                        self.take_all();
+                    }
                     // Every shard has removed the group: its last message sender is about to go.
                     None => return,
                 },
@@ -139,6 +145,10 @@ impl Task {
             while let Ok(message) = self.message_queue.try_recv() {
                 self.handle(message);
             }
+            if std::mem::take(&mut self.owes_room) {
+                // A shard never waits for an encoder, so this cannot be a circle.
+                tell_all(&self.shards, || ShardMessage::Room(self.id)).await;
+            }
             self.encoder.process(Instant::now());
             self.carry().await;
             let end = self.encoder.end();
@@ -146,17 +156,20 @@ impl Task {
         }
     }
 
-    async fn take(&mut self, batch: DeltaBatch) {
-        let mut full = self.batch_queue.len() + 1 >= self.batch_queue.max_capacity().saturating_sub(2);
-        self.encoder.push(batch);
+    fn take_all(&mut self) {
         while let Ok(batch) = self.batch_queue.try_recv() {
-            full |= self.batch_queue.len() + 2 >= self.batch_queue.max_capacity();
-            self.encoder.push(batch);
+            self.take(batch);
         }
-        if full {
-            // A shard never waits for an encoder, so this cannot be a circle.
-            tell_all(&self.shards, || ShardMessage::Room(self.id)).await;
-        }
+    }
+
+    /// Takes a batch that has just left the queue.
+    ///
+    /// Shards stop when there is no room for two more. Each of them may have taken a place just now that
+    /// is not seen to be filled yet.
+    fn take(&mut self, batch: DeltaBatch) {
+        let before = self.batch_queue.len() + 1;
+        self.owes_room |= before + 2 + self.shards.len() > self.batch_queue.max_capacity();
+        self.encoder.push(batch);
     }
 
     fn handle(&mut self, message: EncoderMessage) {
@@ -185,9 +198,7 @@ impl Task {
             EncoderMessage::ReadOn => {}
             EncoderMessage::HoldEndOfRib(hold) => {
                 // What was decided before is in the queue: End-of-RIB must not overtake it.
-                while let Ok(batch) = self.batch_queue.try_recv() {
-                    self.encoder.push(batch);
-                }
+                self.take_all();
                 self.encoder.hold_end_of_rib(hold);
             }
             EncoderMessage::Figures(reply) => {
