@@ -155,7 +155,7 @@ fn a_thousand_containers_come_and_go_without_a_trace() -> Result {
             });
             let others: String = others.collect();
             let config = format!(
-                "[node]\nasn = 64512\nrouter-id = \"192.0.2.{own}\"\n{others}\n[originate]\ncontainer-routes = [\"veth*\"]\n"
+                "[node]\nasn = 64512\nrouter-id = \"192.0.2.{own}\"\nshards = {own}\n{others}\n[originate]\ncontainer-routes = [\"veth*\"]\n"
             );
             agents.push(host.peregrine("agent", &config)?);
         }

@@ -22,7 +22,7 @@ fn ip(text: &str) -> IpAddr {
 
 /// An agent that originates its containers and knows these neighbours, given as address and AS.
 fn agent(router_id: &str, neighbors: &[(&str, &str)]) -> String {
-    let mut config = format!("[node]\nasn = {OURS}\nrouter-id = \"{router_id}\"\n");
+    let mut config = format!("[node]\nasn = {OURS}\nrouter-id = \"{router_id}\"\nshards = 3\n");
     for (address, asn) in neighbors {
         let family = if address.contains(':') { "ipv6-unicast" } else { "ipv4-unicast" };
         config += &format!(

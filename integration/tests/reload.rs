@@ -27,7 +27,7 @@ const ALL: &str = "networks = [\"10.1.0.0/24\", \"10.2.0.0/24\", \"fd01::/64\", 
 /// What the reflector is told: keys of our client, keys of BIRD, and what it originates.
 fn config(ours: &str, bird: &str, originate: &str) -> String {
     format!(
-        "[node]\nasn = 64512\nrouter-id = \"192.0.2.1\"\n\
+        "[node]\nasn = 64512\nrouter-id = \"192.0.2.1\"\nshards = 2\n\
          [[neighbor]]\nname = \"ours\"\naddress = \"192.0.2.2\"\nasn = \"internal\"\n\
          extended-messages = false\nconnect-retry-time = 1\nidle-hold-time = 1\n{ours}\n\
          [[neighbor]]\nname = \"bird\"\naddress = \"192.0.2.3\"\nasn = \"internal\"\n\

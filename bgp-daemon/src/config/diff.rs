@@ -123,6 +123,7 @@ fn restart_keys(old: &Config, new: &Config) -> Vec<&'static str> {
         ("node.asn", old.node.asn == new.node.asn),
         ("node.router-id", old.node.router_id == new.node.router_id),
         ("node.listen", old.node.listen == new.node.listen),
+        ("node.shards", old.node.shards == new.node.shards),
         ("api.socket", old.api.socket == new.api.socket),
         ("reflector.cluster-id", old.reflector.cluster_id == new.reflector.cluster_id),
         ("log.format", old.log.format == new.log.format),

@@ -60,7 +60,12 @@ pub struct Node {
     pub router_id: RouterId,
     /// Where connections are accepted; empty means that this speaker only dials.
     pub listen: Vec<SocketAddr>,
+    /// Threads that own the tables, 1 to [`MAX_SHARDS`]; half of the cores unless set.
+    pub shards: Option<u8>,
 }
+
+/// Threads that may own tables. With more, what else a route costs counts more than the tables.
+pub const MAX_SHARDS: u8 = 16;
 
 /// The operator's interface (`[api]`).
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -46,8 +46,8 @@ The file is TOML. Unknown keys are errors, and every error of a file is shown at
 `peregrine check --config FILE`, each with its line and column. A reload (`peregrine reload`, or
 SIGHUP) is one transaction: all of it or none, and a session is only torn down when its own identity
 changed: who the peer is, how it is reached, and what was offered to it. Keys that only a restart can
-change (`node.name`, `node.asn`, `node.router-id`, `node.listen`, `api.socket`, `reflector.cluster-id`,
-`log.format` and all of `[fib]` but `keep-on-exit`) make a reload fail as a whole.
+change (all of `[node]`, `api.socket`, `reflector.cluster-id`, `log.format` and all of `[fib]` but
+`keep-on-exit`) make a reload fail as a whole.
 
 Keys marked as not available are known to this version, and refused when they are used.
 

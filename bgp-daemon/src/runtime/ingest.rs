@@ -1,8 +1,16 @@
 //! A session's way to the shards.
+//!
+//! Every shard owns a part of all prefixes: what is read is divided among them, each part in the order of
+//! reading, and what is about the session itself goes to all.
+//!
+//! Room is reserved in the queue of every shard before anything is read, so that a batch is never sent in
+//! part. A session may hold room in one queue while it waits for room in another. No circle can come of
+//! that: a shard takes from its queue whatever the sessions do, and waits for none of them; and all
+//! sessions reserve in the same order.
 
 use std::sync::Arc;
 
-use bgp_core::types::PeerId;
+use bgp_core::types::{Division, Family, PeerId, Scatter};
 use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -16,55 +24,121 @@ use super::supervisor::SessionNews;
 #[derive(Debug)]
 pub struct ShardIngest {
     peer: PeerId,
-    shard: ShardSender,
-    credit: Arc<Semaphore>,
-    room: Option<Room>,
+    /// To each shard, in the order of the parts they own.
+    lanes: Vec<Lane>,
+    /// One for each lane, or none.
+    rooms: Vec<Room>,
+    scatter: Scatter,
     settings: watch::Receiver<PeerSettings>,
     mail: Mail,
 }
 
-/// Leave to send one batch.
+/// The way to one shard.
+#[derive(Debug)]
+struct Lane {
+    shard: ShardSender,
+    credit: Arc<Semaphore>,
+}
+
+/// Leave to send one batch to one shard; given back if it is dropped instead.
 #[derive(Debug)]
 struct Room {
     slot: OwnedPermit<ShardMessage>,
     credit: OwnedSemaphorePermit,
 }
 
+/// Gives back what was reserved when waiting for the rest is given up: a session that has nothing to send
+/// after all must not keep places that others wait for.
+struct Reserving<'a> {
+    rooms: &'a mut Vec<Room>,
+    all: usize,
+}
+
+impl Drop for Reserving<'_> {
+    fn drop(&mut self) {
+        if self.rooms.len() < self.all {
+            self.rooms.clear();
+        }
+    }
+}
+
 impl ShardIngest {
     /// For the session of `peer`.
     pub fn new(
         peer: PeerId,
-        shard: ShardSender,
+        shards: Vec<ShardSender>,
         settings: watch::Receiver<PeerSettings>,
         mail: Mail,
     ) -> Self {
-        let credit = Arc::new(Semaphore::new(SESSION_CREDIT));
-        Self { peer, shard, credit, room: None, settings, mail }
+        let lane = |shard| Lane { shard, credit: Arc::new(Semaphore::new(SESSION_CREDIT)) };
+        let lanes: Vec<Lane> = shards.into_iter().map(lane).collect();
+        let scatter = Scatter::new(Division::new(lanes.len()));
+        Self { peer, lanes, rooms: Vec::new(), scatter, settings, mail }
+    }
+
+    fn deliver(&self, Room { slot, credit }: Room, events: Vec<SessionEvent>) {
+        let settings = self.settings.clone();
+        slot.send(ShardMessage::Ingest(IngestBatch { peer: self.peer, events, settings, credit }));
     }
 }
 
 impl Ingest for ShardIngest {
     async fn reserve(&mut self) -> Result<(), Gone> {
-        if self.room.is_none() {
-            let credit = Arc::clone(&self.credit).acquire_owned().await.map_err(|_| Gone)?;
-            let slot = self.shard.clone().reserve_owned().await.map_err(|_| Gone)?;
-            self.room = Some(Room { slot, credit });
+        let reserving = Reserving { rooms: &mut self.rooms, all: self.lanes.len() };
+        for lane in self.lanes.iter().skip(reserving.rooms.len()) {
+            let credit = Arc::clone(&lane.credit).acquire_owned().await.map_err(|_| Gone)?;
+            let slot = lane.shard.clone().reserve_owned().await.map_err(|_| Gone)?;
+            reserving.rooms.push(Room { slot, credit });
         }
         Ok(())
     }
 
     fn send(&mut self, events: Vec<SessionEvent>) {
-        let Some(Room { slot, credit }) = self.room.take() else { return };
-        for event in &events {
-            if let SessionEvent::EndOfRib(family) = event {
-                self.mail.post(self.peer, SessionNews::EndOfRib(*family));
+        let ended: Vec<Family> = events.iter().filter_map(ends).collect();
+        if let [_] = self.lanes.as_slice() {
+            let Some(room) = self.rooms.pop() else { return };
+            self.deliver(room, events);
+        } else {
+            let parts = divide(&mut self.scatter, events);
+            let rooms = std::mem::take(&mut self.rooms);
+            for (room, events) in rooms.into_iter().zip(parts).filter(|(_, events)| !events.is_empty()) {
+                self.deliver(room, events);
             }
         }
-        let settings = self.settings.clone();
-        slot.send(ShardMessage::Ingest(IngestBatch { peer: self.peer, events, settings, credit }));
+        // Whoever hears of the end asks every shard whether it has come so far: it must be in their queues.
+        for family in ended {
+            self.mail.post(self.peer, SessionNews::EndOfRib(family));
+        }
     }
 
     fn release(&mut self) {
-        self.room = None;
+        self.rooms.clear();
     }
 }
+
+fn ends(event: &SessionEvent) -> Option<Family> {
+    match event {
+        SessionEvent::EndOfRib(family) => Some(*family),
+        _ => None,
+    }
+}
+
+/// What each shard is told: routes go to their owners, everything else to all.
+fn divide(scatter: &mut Scatter, events: Vec<SessionEvent>) -> Vec<Vec<SessionEvent>> {
+    let mut parts = vec![Vec::new(); scatter.division().parts()];
+    for event in events {
+        match event {
+            SessionEvent::Update(update) => update.scatter(scatter, |owner, part| {
+                if let Some(events) = parts.get_mut(owner) {
+                    events.push(SessionEvent::Update(part));
+                }
+            }),
+            other => parts.iter_mut().for_each(|events| events.push(other.clone())),
+        }
+    }
+    scatter.rest();
+    parts
+}
+
+#[cfg(test)]
+mod tests;

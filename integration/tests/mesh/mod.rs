@@ -15,7 +15,8 @@ pub(crate) fn segment<const N: usize>(lab: &Lab, names: [&str; N]) -> Result<(Br
     Ok((lan, hosts))
 }
 
-/// A member of AS 64512 with internal neighbours by their numbers; `keys` go into each of them.
+/// A member of AS 64512 with internal neighbours by their numbers; `keys` go into each of them. Members differ
+/// in the number of threads that own their tables, which must not be seen.
 pub(crate) fn config(own: u8, neighbors: &[u8], keys: &str, rest: &str) -> String {
     let neighbors = neighbors.iter().map(|other| {
         format!(
@@ -24,8 +25,9 @@ pub(crate) fn config(own: u8, neighbors: &[u8], keys: &str, rest: &str) -> Strin
         )
     });
     let neighbors: String = neighbors.collect();
+    let shards = 1 + own % 3;
     format!(
-        "[node]\nasn = 64512\nrouter-id = \"192.0.2.{own}\"\n{neighbors}\n\
+        "[node]\nasn = 64512\nrouter-id = \"192.0.2.{own}\"\nshards = {shards}\n{neighbors}\n\
          [originate]\ncontainer-routes = [\"veth*\"]\n{rest}\n"
     )
 }

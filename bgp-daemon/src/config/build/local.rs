@@ -8,7 +8,9 @@ use bgp_core::types::{Asn, ClusterId, RouterId};
 use ipnet::IpNet;
 use toml::Spanned;
 
-use super::super::model::{Api, Decision, Fib, Log, LogFormat, LogLevel, Mode, Node, Originate, Restart};
+use super::super::model::{
+    Api, Decision, Fib, Log, LogFormat, LogLevel, MAX_SHARDS, Mode, Node, Originate, Restart,
+};
 use super::super::raw::{Network, RawFib, RawFile, RawLog, RawLogFormat, RawLogLevel, RawNode, RawOriginate};
 use super::super::report::Sink;
 use super::super::text::Span;
@@ -20,12 +22,13 @@ pub(super) struct NodeParts {
     pub(super) asn: Option<Asn>,
     router_id: Option<RouterId>,
     pub(super) listen: Vec<SocketAddr>,
+    shards: Option<u8>,
 }
 
 impl NodeParts {
     pub(super) fn finish(self) -> Option<Node> {
-        let Self { name, asn, router_id, listen } = self;
-        Some(Node { name, asn: asn?, router_id: router_id?, listen })
+        let Self { name, asn, router_id, listen, shards } = self;
+        Some(Node { name, asn: asn?, router_id: router_id?, listen, shards })
     }
 }
 
@@ -46,7 +49,18 @@ pub(super) fn node(file: &RawFile, context: &Context<'_>, sink: &mut Sink) -> No
         asn: node_asn(raw, file.has("node"), sink),
         router_id: router_id(raw, context, sink),
         listen: listen(raw, context, sink),
+        shards: shards(raw, sink),
     }
+}
+
+fn shards(raw: Option<&RawNode>, sink: &mut Sink) -> Option<u8> {
+    let written = raw?.shards.as_ref()?;
+    let shards = *written.get_ref();
+    if !(1..=MAX_SHARDS).contains(&shards) {
+        sink.error(written.span(), format!("`shards` must be from 1 to {MAX_SHARDS}, found {shards}"))
+            .hint("leave it out to have one for every two cores");
+    }
+    Some(shards)
 }
 
 fn node_asn(raw: Option<&RawNode>, has_node: bool, sink: &mut Sink) -> Option<Asn> {

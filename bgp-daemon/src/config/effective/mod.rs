@@ -32,13 +32,16 @@ pub fn to_toml(config: &Config) -> String {
 }
 
 fn sections(config: &Config) -> Vec<(&'static str, Value)> {
-    let node = json!({
+    let mut node = object(json!({
         "name": config.node.name,
         "asn": config.node.asn.0,
         "router-id": config.node.router_id.to_string(),
         "listen": texts(&config.node.listen),
-    });
-    let mut sections = vec![("node", node), ("api", json!({ "socket": config.api.socket }))];
+    }));
+    if let Some(shards) = config.node.shards {
+        insert(&mut node, "shards", shards);
+    }
+    let mut sections = vec![("node", node.into()), ("api", json!({ "socket": config.api.socket }))];
     if !config.neighbors.is_empty() {
         sections.push(("neighbor", config.neighbors.iter().map(neighbor).collect()));
     }

@@ -51,6 +51,8 @@ section! {
         "router-id" router_id: Ipv4Addr = "the host's first IPv4 address",
         /// Where connections are accepted; `[]` means that this speaker only dials.
         "listen" listen: Vec<Spanned<SocketAddr>> = "`[\"0.0.0.0:179\", \"[::]:179\"]`",
+        /// Threads that own the tables, each a part of all prefixes: 1 to 16.
+        "shards" shards: u8 = "half of the cores",
     }
 }
 

@@ -306,6 +306,8 @@ fn faults_of_the_other_sections() {
             "node.asn = 1\nreflector.cluster-id = 7",
             "error: p.toml:2:24: `cluster-id` must be an IPv4 address, found number 7",
         ),
+        ("node.asn = 1\nnode.shards = 0", "error: p.toml:2:15: `shards` must be from 1 to 16, found 0"),
+        ("node.asn = 1\nnode.shards = 17", "error: p.toml:2:15: `shards` must be from 1 to 16, found 17"),
         (
             "node.asn = 1\nfib.table = 255",
             "error: p.toml:2:13: `table`: 255 holds the kernel's own addresses",

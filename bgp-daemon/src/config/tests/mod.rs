@@ -217,9 +217,10 @@ fn the_effective_configuration_reads_back_as_itself() {
          {{ match = {{ next-hop = \"192.0.2.0/24\", origin = \"incomplete\" }}, set = {{ next-hop = \"192.0.2.3\",\n\
          prepend-as = [64512, 64512], add-communities = [\"no-peer\", \"7:8:9\"], remove-communities = [\"1:1\"],\n\
          local-preference = 5 }}, action = \"accept\" }},\n]\n",
-        reference::EXAMPLE
+        reference::EXAMPLE.replacen("[node]", "[node]\nshards = 4", 1)
     );
     let first = config(&extra);
+    assert_eq!(first.node.shards, Some(4));
     let text = effective::to_toml(&first);
     let second = parse_as(Mode::Agent, &text).unwrap_or_else(|report| panic!("{text}\n{report}")).config;
     assert_eq!(first, second);

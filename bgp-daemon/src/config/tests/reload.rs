@@ -38,6 +38,16 @@ fn a_key_of_the_running_process_refuses_the_reload_whole() {
 }
 
 #[test]
+fn tables_are_divided_at_the_start() {
+    let shards = |number: u8| config(&BASE.replace("[node]", &format!("[node]\nshards = {number}")));
+    for (old, new) in [(config(BASE), shards(2)), (shards(2), shards(3)), (shards(1), config(BASE))] {
+        let refused = diff(&old, &new).unwrap_err();
+        assert_eq!(refused, NeedsRestart { keys: vec!["node.shards"] });
+    }
+    assert_eq!(diff(&shards(16), &shards(16)), Ok(Vec::new()));
+}
+
+#[test]
 fn where_kernel_routes_go_is_settled_at_the_start() {
     for (line, key) in [
         ("table = 100", "fib.table"),

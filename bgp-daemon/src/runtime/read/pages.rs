@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bgp_core::rib::{DestId, RouteRef};
-use bgp_core::types::{Family, PathId, PeerId};
+use bgp_core::types::{Division, Family, PathId, PeerId};
 use fib_sync::{FibHandle, RouteStatus, SnapshotQuery};
 use ipnet::IpNet;
 use reflector::GroupId;
@@ -46,8 +46,12 @@ pub struct Reading {
 pub fn pages(reading: Reading, shards: Vec<ShardSender>, fib: Option<FibHandle>) -> RouteStream {
     let (sender, stream) = mpsc::channel(1);
     tokio::spawn(async move {
+        let asked = match reading.prefix {
+            Some(prefix) if !reading.longer => owner(prefix, &shards),
+            _ => shards.as_slice(),
+        };
         for family in reading.families.clone() {
-            for shard in &shards {
+            for shard in asked {
                 let mut from = Some(DestId(0));
                 while let Some(start) = from {
                     let Some((mut routes, next)) = page(&reading, shard, family, start).await else { return };
@@ -69,7 +73,7 @@ pub fn pages(reading: Reading, shards: Vec<ShardSender>, fib: Option<FibHandle>)
 /// Every candidate for one prefix with its reason.
 pub async fn explain_paths(prefix: IpNet, names: SharedNames, shards: &[ShardSender]) -> Vec<Route> {
     let mut routes = Vec::new();
-    for shard in shards {
+    for shard in owner(prefix, shards) {
         let names = Arc::clone(&names);
         let found = read(shard, move |view| {
             let views = view.shard.explain(prefix);
@@ -78,6 +82,12 @@ pub async fn explain_paths(prefix: IpNet, names: SharedNames, shards: &[ShardSen
         routes.extend(found.await.unwrap_or_default());
     }
     routes
+}
+
+/// The one shard that can know of a prefix.
+fn owner(prefix: IpNet, shards: &[ShardSender]) -> &[ShardSender] {
+    let at = Division::new(shards.len()).part_of_net(prefix);
+    shards.get(at..=at).unwrap_or_default()
 }
 
 type Page = (Vec<Route>, Option<DestId>);

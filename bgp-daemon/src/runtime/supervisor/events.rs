@@ -2,8 +2,9 @@
 
 use bgp_core::rib::NextHopState;
 use bgp_core::session::{Families, Negotiated};
-use bgp_core::types::PeerId;
+use bgp_core::types::{Division, PeerId};
 use fib_sync::{FibEvent, Reachability};
+use ipnet::IpNet;
 use tokio::sync::oneshot;
 
 use super::peers::Up;
@@ -111,13 +112,18 @@ impl Supervisor {
             tracing::debug!(%prefix, "no longer originated");
         }
         let attrs = local::local_attributes();
-        let (removed, added) = (local::blocks(&change.removed), local::blocks(&change.added));
-        let message = || ShardMessage::Originate {
-            attrs: attrs.clone(),
-            removed: removed.clone(),
-            added: added.clone(),
+        let division = Division::new(self.shards.len());
+        let owned = |prefixes: &[IpNet], owner| {
+            let mine = prefixes.iter().copied().filter(|prefix| division.part_of_net(*prefix) == owner);
+            local::blocks(&mine.collect::<Vec<_>>())
         };
-        tell_all(&self.shards, message).await;
+        for (owner, shard) in self.shards.iter().enumerate() {
+            let (removed, added) = (owned(&change.removed, owner), owned(&change.added, owner));
+            if !removed.is_empty() || !added.is_empty() {
+                // Only fails when the process ends.
+                let _ = shard.send(ShardMessage::Originate { attrs: attrs.clone(), removed, added }).await;
+            }
+        }
     }
 }
 

@@ -77,7 +77,7 @@ pub(super) struct NewPeer {
     pub(super) settings: PeerSettings,
     pub(super) config: PeerConfig,
     pub(super) link: Link,
-    pub(super) shard: ShardSender,
+    pub(super) shards: Vec<ShardSender>,
     pub(super) mail: Mail,
 }
 
@@ -93,7 +93,7 @@ impl Peers {
             config: new.config,
             link: new.link,
             seed: seed(address),
-            ingest: ShardIngest::new(id, new.shard, reader, new.mail.clone()),
+            ingest: ShardIngest::new(id, new.shards, reader, new.mail.clone()),
             egress: GroupEgress::new(id, new.mail),
         };
         let session = session_task::spawn(setup);

@@ -103,13 +103,12 @@ impl Supervisor {
 
     /// Starts the session of a new peer, unless it is kept down.
     pub(super) async fn add_peer(&mut self, neighbor: Neighbor) {
-        let Some(shard) = self.shards.first().cloned() else { return };
         let in_use = self.policies_of(&neighbor).await;
         let new = NewPeer {
             config: session_config(&self.config, &neighbor, self.restart_flags),
             link: link(&neighbor),
             settings: settings(neighbor, in_use),
-            shard,
+            shards: self.shards.clone(),
             mail: self.mail.clone(),
         };
         let peering = self.peers.add(new);

@@ -20,7 +20,7 @@ use super::peers::Peers;
 use super::{EVENT_QUEUE, Supervisor, Withheld};
 use crate::admin::{server, socket};
 use crate::cli::{Exit, Failure, Start};
-use crate::config::model::{Config, Decision, Mode, Originate};
+use crate::config::model::{Config, Decision, MAX_SHARDS, Mode, Originate};
 use crate::runtime::backend::Channel;
 use crate::runtime::deadline::deadline;
 use crate::runtime::deferral::Deferral;
@@ -226,19 +226,29 @@ async fn find(events: &mut mpsc::Receiver<FibEvent>) -> Found {
     found
 }
 
+/// Starts the threads that own the tables, one for each part.
 fn shards(config: &Config, fib: &FibHandle) -> Result<Vec<ShardSender>, Failure> {
-    let shard = Shard::new(ShardConfig {
-        asn: config.node.asn,
-        router_id: config.node.router_id,
-        cluster_id: config.reflector.cluster_id,
-        decision: decision(config.decision),
-        seed: random(),
-    });
-    let setup = shard::Setup { id: ShardId(0), shard, fib: fib.clone(), program: config.fib.program };
-    // The thread ends with the process, or ends it.
-    let (sender, _) = shard::spawn(setup)
-        .map_err(|error| Failure::new(Exit::Failed, format!("starting a thread: {error}")))?;
-    Ok(vec![sender])
+    let start = |id: u8| {
+        let shard = Shard::new(ShardConfig {
+            asn: config.node.asn,
+            router_id: config.node.router_id,
+            cluster_id: config.reflector.cluster_id,
+            decision: decision(config.decision),
+            seed: random(),
+        });
+        let setup = shard::Setup { id: ShardId(id), shard, fib: fib.clone(), program: config.fib.program };
+        // The thread ends with the process, or ends it.
+        shard::spawn(setup).map(|(sender, _)| sender)
+    };
+    let number = config.node.shards.unwrap_or_else(shards_for_cores);
+    let started: std::io::Result<Vec<ShardSender>> = (0..number).map(start).collect();
+    started.map_err(|error| Failure::new(Exit::Failed, format!("starting a thread: {error}")))
+}
+
+/// Half of the cores decode and write for the sessions, the other half owns tables.
+fn shards_for_cores() -> u8 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u8::try_from(cores / 2).unwrap_or(MAX_SHARDS).clamp(1, MAX_SHARDS)
 }
 
 /// Choices of the decision process, as the tables know them.

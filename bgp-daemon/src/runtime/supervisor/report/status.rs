@@ -87,14 +87,19 @@ impl Supervisor {
         &self,
         read: impl Fn(&ReadView<'_>) -> T + Clone + Send + 'static,
     ) -> Vec<T> {
-        let mut answers = Vec::new();
+        let mut asked = Vec::new();
         for shard in &self.shards {
             let (reply, answer) = oneshot::channel();
             let read = read.clone();
             let work = Box::new(move |view: &mut ReadView<'_>| drop(reply.send(read(view))));
             if shard.send(ShardMessage::Read(work)).await.is_ok() {
-                answers.extend(answer.await);
+                asked.push(answer);
             }
+        }
+        // All of them read at the same time.
+        let mut answers = Vec::new();
+        for answer in asked {
+            answers.extend(answer.await);
         }
         answers
     }
