@@ -42,6 +42,8 @@ pub enum Rewrite {
         /// The speaker's address.
         next_hop: Ipv4Addr,
     },
+    /// From another AS to a client: the next hop stays, with a LOCAL_PREF of 100 (RFC 4271 §5.1.5).
+    Internal,
     /// To a client: who originated it, and through which cluster it came (RFC 4456 §8).
     Reflected {
         /// The router id of the client that sent it.
@@ -84,6 +86,9 @@ impl Attrs {
             Rewrite::Reflected { originator, cluster } => {
                 out.originator.get_or_insert(originator);
                 out.clusters.insert(0, cluster);
+            }
+            Rewrite::Internal => {
+                out.local_pref.get_or_insert(100);
             }
             Rewrite::Nothing => {}
         }

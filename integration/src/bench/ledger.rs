@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use super::attrs::{AttrBook, NONE};
+use super::targets::ASN;
 use super::universe::Universe;
 
 /// The owner number of a prefix every receiver must hold.
@@ -16,6 +17,8 @@ pub const NOBODY: u32 = u32::MAX;
 #[derive(Debug)]
 struct Receiver {
     asn: u32,
+    /// Of the AS of the speaker under test: what it is told may differ from what others are.
+    inside: bool,
     router_id: Ipv4Addr,
     /// One set number per prefix; empty until the first prefix comes.
     held: Vec<u32>,
@@ -36,8 +39,8 @@ struct Receiver {
 #[derive(Debug, Default)]
 pub struct Ledger {
     universe: Universe,
-    /// The set every receiver but the owner must hold, by prefix.
-    expected: Vec<u32>,
+    /// The set every receiver but the owner must hold, by prefix: outside the speaker's AS, and inside.
+    expected: [Vec<u32>; 2],
     /// The receiver that must not be told its own prefix, or [`NOBODY`].
     owner: Vec<u32>,
     receivers: Vec<Receiver>,
@@ -50,13 +53,15 @@ impl Ledger {
     /// A ledger where nobody expects anything yet.
     pub fn new(universe: Universe) -> Self {
         let count = universe.len();
-        Self { universe, expected: vec![NONE; count], owner: vec![NOBODY; count], ..Self::default() }
+        let expected = [vec![NONE; count], vec![NONE; count]];
+        Self { universe, expected, owner: vec![NOBODY; count], ..Self::default() }
     }
 
     /// Adds a receiver; its number is the count of those before it.
     pub fn add_receiver(&mut self, asn: u32, router_id: Ipv4Addr) {
         self.receivers.push(Receiver {
             asn,
+            inside: asn == ASN,
             router_id,
             held: Vec::new(),
             good: 0,
@@ -76,15 +81,24 @@ impl Ledger {
     /// From now on a prefix must be held with that set ([`NONE`]: by nobody) by all but its owner.
     /// Takes effect at the next [`recount`](Self::recount).
     pub fn expect(&mut self, index: usize, set: u32, owner: u32) {
-        if let (Some(expected), Some(place)) = (self.expected.get_mut(index), self.owner.get_mut(index)) {
-            *expected = set;
+        self.expect_each(index, [set, set], owner);
+    }
+
+    /// As [`expect`](Self::expect), with one set outside the speaker's AS and one inside.
+    pub fn expect_each(&mut self, index: usize, sets: [u32; 2], owner: u32) {
+        for (expected, set) in self.expected.iter_mut().zip(sets) {
+            if let Some(expected) = expected.get_mut(index) {
+                *expected = set;
+            }
+        }
+        if let Some(place) = self.owner.get_mut(index) {
             *place = owner;
         }
     }
 
     /// Nothing must be held any more. Takes effect at the next [`recount`](Self::recount).
     pub fn expect_nothing(&mut self) {
-        self.expected.fill(NONE);
+        self.expected.iter_mut().for_each(|expected| expected.fill(NONE));
     }
 
     /// Whether the run waits for a receiver. Takes effect at the next [`recount`](Self::recount).
@@ -109,8 +123,7 @@ impl Ledger {
         self.inexact = 0;
         for (number, receiver) in self.receivers.iter_mut().enumerate() {
             let me = u32::try_from(number).unwrap_or(NOBODY);
-            let wants = self
-                .expected
+            let wants = side(&self.expected, receiver.inside)
                 .iter()
                 .zip(&self.owner)
                 .map(|(&set, &owner)| if owner == me { NONE } else { set });
@@ -152,6 +165,7 @@ impl Ledger {
             receiver.held = vec![NONE; self.universe.len()];
         }
         let me = u32::try_from(number).unwrap_or(NOBODY);
+        let expected = side(&self.expected, receiver.inside);
         // A set is either a loop for this receiver or not: asked once per message, when it first matters.
         let mut looped = None;
         let mut heard = 0;
@@ -165,7 +179,7 @@ impl Ledger {
                 return;
             };
             let (Some(held), Some(&expected), Some(&owner)) =
-                (receiver.held.get_mut(index), self.expected.get(index), self.owner.get(index))
+                (receiver.held.get_mut(index), expected.get(index), self.owner.get(index))
             else {
                 return;
             };
@@ -194,6 +208,24 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whether any of these prefixes is not held as it must be, and would be with `set`.
+    ///
+    /// # Errors
+    /// [`super::parse::Fault::Prefix`] when the prefixes do not parse.
+    pub fn would_mend(&self, number: usize, nlri: &[u8], set: u32) -> Result<bool, super::parse::Fault> {
+        let Some(receiver) = self.receivers.get(number) else { return Ok(false) };
+        let me = u32::try_from(number).unwrap_or(NOBODY);
+        let mut found = false;
+        super::parse::prefixes(nlri, |key| {
+            let Some(index) = self.universe.index(key) else { return };
+            let owned = self.owner.get(index) == Some(&me);
+            let expected = side(&self.expected, receiver.inside).get(index).copied().unwrap_or(NONE);
+            let want = if owned { NONE } else { expected };
+            found |= set == want && receiver.held.get(index).copied().unwrap_or(NONE) != want;
+        })?;
+        Ok(found)
+    }
+
     /// The first few differences between what is held and what must be, for people.
     pub fn differences(&self, book: &AttrBook) -> Vec<String> {
         let mut found = Vec::new();
@@ -207,7 +239,9 @@ impl Ledger {
                 receiver.strange.len()
             ));
             let me = u32::try_from(number).unwrap_or(NOBODY);
-            for (index, (&expected, &owner)) in self.expected.iter().zip(&self.owner).enumerate() {
+            for (index, (&expected, &owner)) in
+                side(&self.expected, receiver.inside).iter().zip(&self.owner).enumerate()
+            {
                 let want = if owner == me { NONE } else { expected };
                 let held = receiver.held.get(index).copied().unwrap_or(NONE);
                 if let Some(prefix) = self.universe.prefix(index).filter(|_| held != want) {
@@ -225,6 +259,10 @@ impl Ledger {
         }
         found
     }
+}
+
+fn side([outside, inside]: &[Vec<u32>; 2], is_inside: bool) -> &[u32] {
+    if is_inside { inside } else { outside }
 }
 
 /// Brings the verdict on one receiver, and the count of those not exact, up to date.
@@ -341,6 +379,37 @@ mod tests {
             case.hear(0, &[one], case.set);
             assert!(case.ledger.is_exact());
         }
+    }
+
+    #[test]
+    fn only_what_is_missing_can_be_mended() {
+        let mut case = case();
+        let octets = nlri(&case.prefixes[2..]);
+        let mends = |case: &Case, set| case.ledger.would_mend(1, &octets, set).unwrap();
+        assert!(mends(&case, case.set) && !mends(&case, NONE));
+        case.hear(1, &case.prefixes.clone(), case.set);
+        assert!(!mends(&case, case.set));
+        case.ledger.expect_nothing();
+        case.ledger.recount();
+        assert!(mends(&case, NONE) && !mends(&case, case.set));
+    }
+
+    #[test]
+    fn what_is_right_outside_may_be_wrong_inside() {
+        let mut case = case();
+        case.ledger.add_receiver(ASN, Ipv4Addr::new(10, 1, 0, 3));
+        let inside = case.book.expect(&Attrs::internal(HOP, vec![2])).unwrap();
+        for index in 0..3 {
+            case.ledger.expect_each(index, [case.set, inside], NOBODY);
+        }
+        case.ledger.recount();
+        let all = case.prefixes.clone();
+        for receiver in 0..3 {
+            case.hear(receiver, &all, case.set);
+        }
+        assert_eq!(case.ledger.inexact(), 1);
+        case.hear(2, &all, inside);
+        assert!(case.ledger.is_exact());
     }
 
     #[test]
