@@ -5,7 +5,7 @@ CARGO ?= cargo
 TEST_PROFILE ?= ci
 MDBOOK_VERSION = 0.4.52
 
-.PHONY: help build demo test test-deps bench instructions figures lint docs clean
+.PHONY: help build demo test test-deps bench soak instructions figures lint docs clean
 
 help:            ## list the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -27,6 +27,10 @@ test: test-deps  ## every test, against the other daemons too
 bench:           ## speed and memory against the rivals on this machine (QUICK=1: under a minute; WRITE=1: into the book)
 	$(CARGO) build --release --workspace --bins
 	$(CARGO) run --release -p integration --bin bench -- $(if $(QUICK),--quick) $(if $(WRITE),--write)
+
+soak:            ## ten minutes of random churn with 300 peers (MINUTES=n for another time)
+	$(CARGO) build --release --workspace --bins
+	$(CARGO) run --release -p integration --bin bench -- --scenario soak --target peregrine --runs 1 --minutes $(or $(MINUTES),10)
 
 instructions:    ## instructions the hot paths take a route, against their limits (needs valgrind)
 	$(CARGO) bench --quiet -p reflector --bench instructions

@@ -1,16 +1,16 @@
-//! The command line, and the order of the runs.
+//! The command line: what to run, how large, how often.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+use super::campaign::Campaign;
+use super::floors;
 use super::machine;
 use super::player::Patience;
-use super::report::{Report, Sample};
-use super::run::{Outcome, Run};
 use super::scenario::{Scenario, Sizes};
 use super::targets::{self, Kind, Target, relay};
 
@@ -33,8 +33,11 @@ struct Arguments {
     /// Runs of each scenario and target (default: 3, or 1 with --quick)
     #[arg(long)]
     runs: Option<usize>,
+    /// Minutes of the soak (default: 10)
+    #[arg(long)]
+    minutes: Option<f64>,
     /// Seconds a stage may take
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 40)]
     limit: u64,
     /// Write the table to docs/src/performance.md
     #[arg(long)]
@@ -79,11 +82,14 @@ impl Arguments {
             return Ok(true);
         }
         let quick = self.quick || matches!(self.size, Some(Size::Quick | Size::Tiny));
-        let sizes = match (self.size, self.quick) {
+        let mut sizes = match (self.size, self.quick) {
             (Some(Size::Tiny), _) => Sizes::tiny(),
             (Some(Size::Quick), _) | (None, true) => Sizes::quick(),
             _ => Sizes::full(),
         };
+        if let Some(minutes) = self.minutes {
+            sizes.soak.time = Duration::try_from_secs_f64(minutes * 60.0).map_err(io::Error::other)?;
+        }
         let scenarios = self.scenarios(&sizes)?;
         if scenarios.is_empty() {
             return Ok(true);
@@ -98,73 +104,35 @@ impl Arguments {
             _ if quick => 5,
             _ => 20,
         };
-        let patience = Patience { limit, quiet: Duration::from_secs(quiet).min(limit) };
-        let mut report = Report::new(&sizes, &targets, runs);
-        let started = Instant::now();
-        let total = scenarios.len() * runs * targets.len();
-        let mut done = 0;
-        for &scenario in &scenarios {
-            for round in 1..=runs {
-                for target in &targets {
-                    done += 1;
-                    if report.gave_up(scenario, target.kind) {
-                        continue;
-                    }
-                    progress(&format!(
-                        "[{done}/{total}] {}, {}, run {round}: ",
-                        scenario.name(),
-                        target.kind.title()
-                    ));
-                    let stages = self.one(target, &sizes, patience, scenario)?;
-                    progress(&format!("{}\n", summary(&stages)));
-                    report.add(Sample { scenario, target: target.kind, stages });
-                }
-            }
-            report.save(&self.out)?;
-        }
-        progress(&format!(
-            "done in {:.0} s; results in {}\n",
-            started.elapsed().as_secs_f64(),
-            self.out.display()
-        ));
-        let text = report.text();
-        io::stdout().write_all(text.as_bytes())?;
+        let campaign = Campaign {
+            sizes,
+            targets,
+            scenarios,
+            runs,
+            patience: Patience { limit, quiet: Duration::from_secs(quiet).min(limit) },
+            drop_one: self.drop_one,
+            out: self.out.clone(),
+        };
+        let report = campaign.run()?;
+        write!(io::stdout(), "\n{}{}", floors::summary(&report), report.text())?;
         if self.write {
             report.write_page(&PathBuf::from("docs/src/performance.md"))?;
         }
-        let judged: Vec<Kind> = if self.target.is_empty() {
-            targets.iter().map(|target| target.kind).filter(|kind| !kind.is_rival()).collect()
-        } else {
-            targets.iter().map(|target| target.kind).collect()
-        };
+        let judged: Vec<Kind> = campaign
+            .targets
+            .iter()
+            .map(|target| target.kind)
+            .filter(|kind| !self.target.is_empty() || !kind.is_rival())
+            .collect();
         Ok(report.is_sound(&judged))
     }
 
-    fn one(
-        &self,
-        target: &Target,
-        sizes: &Sizes,
-        patience: Patience,
-        scenario: Scenario,
-    ) -> io::Result<Vec<(&'static str, Outcome)>> {
-        let dir = tempfile::Builder::new().prefix("bench").tempdir()?;
-        let mut run =
-            Run { target, sizes, dir: dir.path(), patience, drop_one: self.drop_one, stages: Vec::new() };
-        let ended = scenario.play(&mut run);
-        let noted = run.stages.iter().any(|(_, outcome)| !matches!(outcome, Outcome::Done(_)));
-        if let Err(failure) = ended
-            && !noted
-        {
-            run.stages.push(("all", Outcome::of(&failure, "")));
-        }
-        Ok(run.stages)
-    }
-
     fn scenarios(&self, sizes: &Sizes) -> io::Result<Vec<Scenario>> {
-        let all = Scenario::all(sizes);
+        let mut all = Scenario::all(sizes);
         if self.scenario.is_empty() {
             return Ok(all);
         }
+        all.push(Scenario::Soak);
         if self.scenario.iter().any(|name| name == "list") {
             for scenario in &all {
                 writeln!(io::stdout(), "{:12} {}", scenario.name(), scenario.title(sizes))?;
@@ -207,26 +175,4 @@ impl Arguments {
         }
         Ok(found)
     }
-}
-
-/// What one run gave, on the line of its progress.
-fn summary(stages: &[(&str, Outcome)]) -> String {
-    let words = stages.iter().map(|(stage, outcome)| match outcome {
-        Outcome::Done(measure) => {
-            let wall = measure.wall.map(|wall| format!("{wall:.3} s, ")).unwrap_or_default();
-            let extra: Vec<String> =
-                measure.extra.iter().map(|(name, value)| format!(", {name} {value:.2}")).collect();
-            format!("{stage} {wall}cpu {:.3} s, {:.0} MiB{}", measure.cpu, measure.peak, extra.concat())
-        }
-        Outcome::TooSlow { limit, .. } => format!("{stage} > {limit:.0} s"),
-        Outcome::Failed { why } => format!("{stage} FAILED: {why}"),
-        Outcome::NotApplicable { why } => format!("{stage} not applicable: {why}"),
-    });
-    words.collect::<Vec<_>>().join(" | ")
-}
-
-/// Progress goes where people look and results do not; nobody reading it is no reason to stop.
-fn progress(text: &str) {
-    let mut out = io::stderr();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -66,6 +66,11 @@ impl Daemon {
         Ok(kill(Pid::from_raw(self.pid()), signal)?)
     }
 
+    /// Resident now, MiB.
+    pub fn resident(&self) -> f64 {
+        mebibytes(self.usage().rss)
+    }
+
     /// What it used so far, with its descendants.
     pub fn usage(&self) -> Usage {
         let mut sum = Usage::default();
@@ -118,6 +123,12 @@ fn family(root: i32) -> Vec<i32> {
         at += 1;
     }
     found
+}
+
+/// KiB as MiB.
+#[expect(clippy::cast_precision_loss, reason = "memory in KiB is far below 2^53")]
+pub(super) fn mebibytes(kib: u64) -> f64 {
+    kib as f64 / 1024.0
 }
 
 fn kib(status: &str, field: &str) -> u64 {

@@ -8,10 +8,12 @@
 //! Deliberately apart from `bgp-core`: the player has its own small encoder and parser.
 
 pub mod attrs;
+pub mod campaign;
 pub mod churn;
 pub mod cli;
 mod conn;
 pub mod daemon;
+pub mod floors;
 pub mod ledger;
 pub mod machine;
 pub mod parse;
@@ -19,6 +21,7 @@ pub mod player;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod soak;
 pub mod table;
 pub mod targets;
 pub mod universe;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::attrs::AttrBook;
-use super::daemon::{Daemon, Usage};
+use super::daemon::{Daemon, Usage, mebibytes};
 use super::ledger::Ledger;
 use super::player::{Failure, Patience, Player};
 use super::scenario::Sizes;
@@ -46,6 +46,11 @@ pub enum Outcome {
     /// Wrong, or broken off.
     Failed {
         /// Why.
+        why: String,
+    },
+    /// Not tried, after it had failed with less.
+    GaveUp {
+        /// With what.
         why: String,
     },
     /// The target has no such thing.
@@ -89,6 +94,8 @@ impl Run<'_> {
 
     /// Starts the daemon and connects the peers numbered below `first`; the others wait.
     ///
+    /// Coming up is not measured but has a limit, because some take minutes over thousands of neighbours.
+    ///
     /// # Errors
     /// What prevents the daemon from starting, or the sessions from coming up.
     pub fn begin(
@@ -107,8 +114,8 @@ impl Run<'_> {
             player.ledger.count_receiver(number, false);
         }
         player.connect(0..first);
-        // Coming up is not measured, and some take their time with thousands of neighbours.
-        let patience = Patience { limit: Duration::from_secs(60), quiet: Duration::from_secs(30) };
+        let limit = self.patience.limit.max(Duration::from_secs(30));
+        let patience = Patience { limit, quiet: limit };
         // While coming up, a session may be refused and dialed again.
         player.tolerate_losses(true);
         let up = player.run_until(patience, |player| player.established() == first || !daemon.is_alive());
@@ -116,6 +123,9 @@ impl Run<'_> {
         if !daemon.is_alive() || up.is_err() {
             let why =
                 format!("{} of {first} sessions came up: {}", player.established(), daemon.last_words());
+            if daemon.is_alive() && player.established() < first {
+                return Err(Failure::TooSlow { limit, differences: vec![why] });
+            }
             return Err(Failure::Io { what: "starting".to_owned(), source: std::io::Error::other(why) });
         }
         // What comes with new sessions, End-of-RIB and first keepalives, is not the measured work.
@@ -170,6 +180,14 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// The wall of the last stage, seconds.
+    pub fn wall(&self) -> Option<f64> {
+        match self.stages.last() {
+            Some((_, Outcome::Done(measure))) => measure.wall,
+            _ => None,
+        }
+    }
+
     /// Adds a figure to the last stage.
     pub fn note(&mut self, name: &'static str, value: f64) {
         if let Some((_, Outcome::Done(measure))) = self.stages.last_mut() {
@@ -215,9 +233,4 @@ impl Outcome {
             _ => Self::Failed { why },
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "memory in KiB is far below 2^53")]
-fn mebibytes(kib: u64) -> f64 {
-    kib as f64 / 1024.0
 }

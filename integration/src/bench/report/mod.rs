@@ -1,13 +1,18 @@
-//! Medians, ratios, the table for people and the figures for programs.
+//! All runs, their medians, the page for people and the figures for programs.
+
+mod markdown;
+mod page;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 
+use super::floors;
 use super::machine;
 use super::run::{Measure, Outcome};
 use super::scenario::{Scenario, Sizes};
@@ -31,18 +36,44 @@ pub struct Report {
     targets: Vec<Target>,
     runs: usize,
     samples: Vec<Sample>,
+    took: Duration,
 }
 
 /// One row: a target in a stage.
 struct Row {
     target: Kind,
     outcome: Outcome,
+    /// How many runs it is the median of, if of fewer than others are.
+    few: Option<usize>,
 }
+
+impl Row {
+    fn title(&self) -> String {
+        match (self.few, &self.outcome) {
+            (Some(1), Outcome::Done(_)) => format!("{} (one run)", self.target.title()),
+            (Some(few), Outcome::Done(_)) => format!("{} ({few} runs)", self.target.title()),
+            _ => self.target.title().to_owned(),
+        }
+    }
+
+    fn measure(&self) -> Option<&Measure> {
+        if let Outcome::Done(measure) = &self.outcome { Some(measure) } else { None }
+    }
+}
+
+/// The stage of a run that did not come to its first.
+const ALL: &str = "all";
 
 impl Report {
     /// An empty report.
     pub fn new(sizes: &Sizes, targets: &[Target], runs: usize) -> Self {
-        Self { sizes: sizes.clone(), targets: targets.to_vec(), runs, samples: Vec::new() }
+        Self {
+            sizes: sizes.clone(),
+            targets: targets.to_vec(),
+            runs,
+            samples: Vec::new(),
+            took: Duration::ZERO,
+        }
     }
 
     /// Adds a run.
@@ -55,6 +86,57 @@ impl Report {
         self.of(scenario, target)
             .flat_map(|sample| &sample.stages)
             .any(|(_, o)| !matches!(o, Outcome::Done(_)))
+    }
+
+    /// How long it all took.
+    pub fn took(&mut self, took: Duration) {
+        self.took = took;
+    }
+
+    /// Whether a target was tried and did not come to the end of the first stage.
+    pub fn never_began(&self, scenario: Scenario, target: Kind) -> bool {
+        let mut tried = self.of(scenario, target).peekable();
+        tried.peek().is_some()
+            && !tried
+                .flat_map(|sample| &sample.stages)
+                .any(|(_, outcome)| matches!(outcome, Outcome::Done(_)))
+    }
+
+    /// Whether a rival is the best of them in any stage, by wall, processor time, memory or latency.
+    pub fn is_best(&self, scenario: Scenario, target: Kind) -> bool {
+        let values = |m: &Measure| [m.wall, Some(m.cpu), Some(m.peak), m.extra.get(floors::LATENCY).copied()];
+        self.stages().into_iter().filter(|(of, _)| *of == scenario).any(|(_, stage)| {
+            let rows = self.rows(scenario, stage);
+            let rivals: Vec<_> = rows
+                .iter()
+                .filter(|row| row.target.is_rival())
+                .filter_map(|row| Some((row.target, values(row.measure()?))))
+                .collect();
+            let Some((_, mine)) = rivals.iter().find(|(kind, _)| *kind == target) else { return false };
+            mine.iter().enumerate().any(|(number, value)| {
+                value.is_some_and(|mine| {
+                    let others =
+                        rivals.iter().filter_map(|(_, values)| values.get(number).copied().flatten());
+                    others.fold(f64::INFINITY, f64::min) >= mine
+                })
+            })
+        })
+    }
+
+    /// The medians of a target in a stage, if it was exact in every run.
+    pub fn measure(&self, scenario: Scenario, stage: &str, target: Kind) -> Option<Measure> {
+        let rows = self.rows(scenario, stage);
+        rows.into_iter().find(|row| row.target == target).and_then(|row| row.measure().cloned())
+    }
+
+    /// Whether a target is part of the report.
+    pub fn has(&self, target: Kind) -> bool {
+        self.targets.iter().any(|found| found.kind == target)
+    }
+
+    /// How large the scenarios were.
+    pub fn sizes(&self) -> &Sizes {
+        &self.sizes
     }
 
     /// Whether these targets were exact wherever they were measured, and measured at all.
@@ -110,8 +192,8 @@ impl Report {
                 let _ = write!(out, "\n## {}\n", scenario.title(&self.sizes));
                 last = Some(scenario);
             }
-            let _ = write!(out, "\n**{stage}**\n\n{}", table(&rows));
-            if let Some(ratio) = two_shards(&rows) {
+            let _ = write!(out, "\n**{stage}**\n\n{}", markdown::table(&rows));
+            if let Some(ratio) = markdown::two_shards(&rows) {
                 let _ = write!(out, "\nTwo shards take {ratio:.2} times the wall of one.\n");
             }
         }
@@ -133,35 +215,15 @@ impl Report {
         out
     }
 
-    /// Writes the page of the book.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn write_page(&self, path: &Path) -> io::Result<()> {
-        let versions: Vec<String> = self
-            .targets
-            .iter()
-            .filter(|target| target.kind != Kind::Relay)
-            .map(|target| format!("{} {}", target.kind.title(), target.version))
-            .collect();
-        let page = format!(
-            "# Performance\n\n{HOW}\n- Machine: {}.\n- Versions: {}.\n- Medians of {} runs, targets taking turns.\n{}",
-            machine::description(),
-            versions.join(", "),
-            self.runs,
-            self.text()
-        );
-        fs::write(path, page)
-    }
-
     fn of(&self, scenario: Scenario, target: Kind) -> impl Iterator<Item = &Sample> {
         self.samples.iter().filter(move |sample| sample.scenario == scenario && sample.target == target)
     }
 
     /// Scenarios and their stages in the order first met.
-    fn stages(&self) -> Vec<(Scenario, &'static str)> {
+    pub fn stages(&self) -> Vec<(Scenario, &'static str)> {
         let mut found = Vec::new();
-        for scenario in Scenario::all(&self.sizes) {
+        let scenarios = Scenario::all(&self.sizes).into_iter().chain([Scenario::Soak]);
+        for scenario in scenarios {
             for sample in self.samples.iter().filter(|sample| sample.scenario == scenario) {
                 for (stage, _) in &sample.stages {
                     if !found.contains(&(scenario, *stage)) {
@@ -170,6 +232,11 @@ impl Report {
                 }
             }
         }
+        // Who did not come so far is told in the tables of the others.
+        let named = found.clone();
+        found.retain(|(scenario, stage)| {
+            *stage != ALL || !named.iter().any(|(of, other)| of == scenario && *other != ALL)
+        });
         found
     }
 
@@ -178,10 +245,11 @@ impl Report {
             let outcomes: Vec<&Outcome> = self
                 .of(scenario, target.kind)
                 .flat_map(|sample| &sample.stages)
-                .filter(|(name, _)| *name == stage)
+                .filter(|(name, _)| *name == stage || *name == ALL)
                 .map(|(_, outcome)| outcome)
                 .collect();
-            Some(Row { target: target.kind, outcome: combine(&outcomes)? })
+            let few = Some(outcomes.len()).filter(|&runs| runs < self.runs);
+            Some(Row { target: target.kind, outcome: combine(&outcomes)?, few })
         };
         self.targets.iter().filter_map(row).collect()
     }
@@ -221,97 +289,11 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     values.get(middle.checked_sub(1)?).map(|lower| f64::midpoint(*lower, upper))
 }
 
-/// One stage as a Markdown table; `×` columns compare with the best rival and with the relay.
-fn table(rows: &[Row]) -> String {
-    let done =
-        |row: &Row| if let Outcome::Done(measure) = &row.outcome { Some(measure.clone()) } else { None };
-    let best = |value: &dyn Fn(&Measure) -> Option<f64>| {
-        let rivals = rows.iter().filter(|row| row.target.is_rival()).filter_map(done);
-        rivals.filter_map(|m| value(&m)).min_by(f64::total_cmp)
-    };
-    let relay = rows.iter().find(|row| row.target == Kind::Relay).and_then(done);
-    let timed = rows.iter().filter_map(done).any(|measure| measure.wall.is_some());
-    let extras: Vec<&str> =
-        rows.iter().filter_map(done).next().map(|m| m.extra.keys().copied().collect()).unwrap_or_default();
-    let mut head: Vec<String> = vec![String::new()];
-    if timed {
-        head.extend(["wall s", "× best rival"].map(str::to_owned));
-    }
-    head.extend(
-        ["CPU s", "× best rival", "× relay", "peak MiB", "× best rival", "after MiB"].map(str::to_owned),
-    );
-    head.extend(extras.iter().map(|&name| name.to_owned()));
-    let mut out = format!("| {} |\n|---{}|\n", head.join(" | "), "|--:".repeat(head.len() - 1));
-    for row in rows {
-        let mut cells = vec![row.target.title().to_owned()];
-        match &row.outcome {
-            Outcome::Done(m) => {
-                if timed {
-                    cells.push(m.wall.map_or_else(String::new, seconds));
-                    cells.push(ratio(m.wall, best(&|m| m.wall)));
-                }
-                cells.extend([
-                    seconds(m.cpu),
-                    ratio(Some(m.cpu), best(&|m| Some(m.cpu))),
-                    ratio(Some(m.cpu), relay.as_ref().map(|m| m.cpu)),
-                    format!("{:.0}", m.peak),
-                    ratio(Some(m.peak), best(&|m| Some(m.peak))),
-                    format!("{:.0}", m.resident),
-                ]);
-                cells.extend(
-                    extras.iter().map(|name| m.extra.get(name).map_or(String::new(), |v| format!("{v:.2}"))),
-                );
-            }
-            Outcome::TooSlow { limit, .. } => cells.push(format!("> {limit:.0}")),
-            Outcome::Failed { .. } => cells.push("failed".to_owned()),
-            Outcome::NotApplicable { .. } => cells.push("–".to_owned()),
-        }
-        cells.resize(head.len(), String::new());
-        let _ = writeln!(out, "| {} |", cells.join(" | "));
-    }
-    out
-}
-
-/// The wall of Peregrine's two shards by that of its one.
-fn two_shards(rows: &[Row]) -> Option<f64> {
-    let wall = |kind| {
-        let row = rows.iter().find(|row| row.target == kind)?;
-        if let Outcome::Done(measure) = &row.outcome { measure.wall } else { None }
-    };
-    let (two, one) = (wall(Kind::Peregrine2)?, wall(Kind::Peregrine)?);
-    (one > 0.0).then(|| two / one)
-}
-
-fn seconds(value: f64) -> String {
-    if value < 10.0 { format!("{value:.3}") } else { format!("{value:.1}") }
-}
-
-fn ratio(value: Option<f64>, base: Option<f64>) -> String {
-    match (value, base) {
-        (Some(value), Some(base)) if base > 0.0 => format!("{:.2}", value / base),
-        _ => String::new(),
-    }
-}
-
-const HOW: &str = "\
-Made by `make bench WRITE=1`; `make bench QUICK=1` is the short form for daily use.
-[Where instructions and bytes go](profile.md) has the profile behind the figures.
-
-One process plays all BGP peers over loopback in a network namespace and drives one speaker at a time, each
-freshly started. A stage ends when every receiver holds exactly what it must: the set of prefixes, their
-attributes and next hops; a route too many, too few or with anything else in it fails the run. *Wall* is from
-the first octet sent to that moment, *CPU* and memory are those of the speaker alone (all its threads and
-processes): *peak* the most resident since its start, *after* what is resident at the end, a second later
-where a full table is involved. The *relay* passes UPDATEs on without reading them: the floor for any speaker
-on this machine. *2 shards* is the same program with `shards = 2`; it is no rival. `–` marks what a target does not offer, `> 60` what took longer than a minute.
-
-";
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn done(wall: f64, cpu: f64) -> Outcome {
+    pub(super) fn done(wall: f64, cpu: f64) -> Outcome {
         Outcome::Done(Measure { wall: Some(wall), cpu, peak: 10.0, ..Measure::default() })
     }
 
@@ -352,8 +334,8 @@ mod tests {
             (Kind::Bird, done(2.0, 2.0)),
         ]);
         let text = report.text();
-        assert!(text.contains("| Peregrine | 1.000 | 0.50 |"), "{text}");
-        assert!(text.contains("| Peregrine, 2 shards | 1.040 | 0.52 |"), "{text}");
+        assert!(text.contains("| Peregrine (one run) | 1.000 | 0.50 |"), "{text}");
+        assert!(text.contains("| Peregrine, 2 shards (one run) | 1.040 | 0.52 |"), "{text}");
         assert!(text.contains("Two shards take 1.04 times the wall of one."), "{text}");
     }
 
@@ -376,5 +358,31 @@ mod tests {
     fn too_slow_shows_its_limit() {
         let report = report(&[(Kind::Bird, Outcome::TooSlow { limit: 60.0, why: "late".to_owned() })]);
         assert!(report.text().contains("| BIRD 2 | > 60 |"));
+    }
+
+    #[test]
+    fn a_rival_is_worth_its_time_only_if_it_is_the_best_in_something() {
+        let report = report(&[
+            (Kind::Peregrine, done(0.1, 0.1)),
+            (Kind::Bird, done(4.0, 4.0)),
+            (
+                Kind::Frr,
+                Outcome::Done(Measure { peak: 20.0, wall: Some(5.0), cpu: 5.0, ..Measure::default() }),
+            ),
+        ]);
+        assert!(report.is_best(Scenario::FullTable, Kind::Bird));
+        assert!(!report.is_best(Scenario::FullTable, Kind::Frr));
+    }
+
+    #[test]
+    fn who_never_began_is_told_in_the_tables_of_the_others() {
+        let mut report = report(&[(Kind::Bird, done(1.0, 1.0))]);
+        let stages = vec![(ALL, Outcome::GaveUp { why: "gave up at 1000 clients".to_owned() })];
+        report.add(Sample { scenario: Scenario::FullTable, target: Kind::Frr, stages });
+        assert!(report.never_began(Scenario::FullTable, Kind::Frr));
+        assert!(!report.never_began(Scenario::FullTable, Kind::Bird));
+        let text = report.text();
+        assert!(text.contains("| FRR | gave up at 1000 clients |"), "{text}");
+        assert!(!text.contains("**all**"), "{text}");
     }
 }

@@ -7,6 +7,7 @@ use super::fanout::host;
 use super::{client, expect, rewrite, universe};
 use crate::bench::attrs::{AttrBook, Attrs};
 use crate::bench::churn::{Change, Churn};
+use crate::bench::floors::LATENCY;
 use crate::bench::ledger::Ledger;
 use crate::bench::player::{Failure, PeerSpec};
 use crate::bench::run::{Live, Run};
@@ -108,7 +109,7 @@ fn stage(
     run.untimed();
     if let Some([median, high, most]) = told {
         run.note("p50 ms", median.as_secs_f64() * 1e3);
-        run.note("p99 ms", high.as_secs_f64() * 1e3);
+        run.note(LATENCY, high.as_secs_f64() * 1e3);
         run.note("max ms", most.as_secs_f64() * 1e3);
     }
     Ok(())

@@ -6,8 +6,10 @@ mod full_table;
 mod idle;
 mod mesh;
 mod slow;
+mod soak;
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use super::attrs::{AttrBook, Rewrite};
 use super::ledger::Ledger;
@@ -30,14 +32,42 @@ pub struct Sizes {
     pub fanout: Vec<usize>,
     /// Prefixes of a client.
     pub each: usize,
-    /// Clients beside a slow and a stuck one, and how often everything changes.
-    pub slow: (usize, usize),
+    /// A slow and a stuck client among others.
+    pub slow: SlowSize,
     /// Clients under churn, changes a second, seconds.
     pub churn: (usize, u32, u32),
     /// Routes the churn happens beside.
     pub churn_base: usize,
     /// Idle sessions and the seconds they are watched.
     pub idle: (usize, u32),
+    /// Random churn.
+    pub soak: SoakSize,
+}
+
+/// How large the scenario of the slow and the stuck client is.
+#[derive(Clone, Debug)]
+pub struct SlowSize {
+    /// Clients beside the two.
+    pub others: usize,
+    /// How often everything changes without the two, and with them.
+    pub rounds: (u32, u32),
+    /// Communities of every route: what makes the changes outgrow a log that waits for the two.
+    pub communities: u32,
+}
+
+/// How large the random churn is.
+#[derive(Clone, Debug)]
+pub struct SoakSize {
+    /// Peers, every third of another AS.
+    pub peers: usize,
+    /// Distinct prefixes.
+    pub prefixes: usize,
+    /// Prefixes a peer may announce.
+    pub each: usize,
+    /// UPDATEs a second.
+    pub rate: u32,
+    /// How long.
+    pub time: Duration,
 }
 
 impl Sizes {
@@ -49,10 +79,17 @@ impl Sizes {
             same: (10, 100_000),
             fanout: vec![100, 500, 1000, 2000],
             each: 20,
-            slow: (498, 10),
-            churn: (200, 200, 10),
+            slow: SlowSize { others: 498, rounds: (10, 34), communities: 600 },
+            churn: (200, 200, 8),
             churn_base: 20_000,
             idle: (1000, 30),
+            soak: SoakSize {
+                peers: 300,
+                prefixes: 10_000,
+                each: 100,
+                rate: 500,
+                time: Duration::from_secs(600),
+            },
         }
     }
 
@@ -64,10 +101,17 @@ impl Sizes {
             same: (5, 20_000),
             fanout: vec![100, 200],
             each: 20,
-            slow: (98, 3),
+            slow: SlowSize { others: 98, rounds: (3, 9), communities: 5 },
             churn: (50, 100, 1),
             churn_base: 2_000,
             idle: (200, 2),
+            soak: SoakSize {
+                peers: 300,
+                prefixes: 10_000,
+                each: 100,
+                rate: 500,
+                time: Duration::from_secs(20),
+            },
         }
     }
 
@@ -79,10 +123,11 @@ impl Sizes {
             same: (3, 1_000),
             fanout: vec![20],
             each: 5,
-            slow: (18, 2),
+            slow: SlowSize { others: 18, rounds: (2, 2), communities: 3 },
             churn: (10, 100, 1),
             churn_base: 200,
             idle: (20, 1),
+            soak: SoakSize { peers: 20, prefixes: 400, each: 40, rate: 200, time: Duration::from_secs(2) },
         }
     }
 }
@@ -106,10 +151,12 @@ pub enum Scenario {
     Churn,
     /// Sessions with nothing to say.
     Idle,
+    /// Minutes of random churn, sessions that drop and return, slow readers: only when asked for.
+    Soak,
 }
 
 impl Scenario {
-    /// All of them at those sizes.
+    /// Those of the table, at those sizes.
     pub fn all(sizes: &Sizes) -> Vec<Self> {
         let mut found = vec![Self::FullTable, Self::Policy, Self::Mesh, Self::Same];
         found.extend(sizes.fanout.iter().map(|&clients| Self::Fanout(clients)));
@@ -128,12 +175,13 @@ impl Scenario {
             Self::Slow => "slow".to_owned(),
             Self::Churn => "churn".to_owned(),
             Self::Idle => "idle".to_owned(),
+            Self::Soak => "soak".to_owned(),
         }
     }
 
     /// What happens in it, in one sentence.
     pub fn title(self, sizes: &Sizes) -> String {
-        let Sizes { table, mesh, same, each, slow, churn, churn_base, idle, .. } = sizes;
+        let Sizes { table, mesh, same, each, slow, churn, churn_base, idle, soak, .. } = sizes;
         match self {
             Self::FullTable => {
                 format!(
@@ -155,8 +203,8 @@ impl Scenario {
             }
             Self::Fanout(clients) => format!("A reflector with {clients} clients of {each} prefixes"),
             Self::Slow => format!(
-                "A reflector with {} clients of {each} prefixes, all changing {} times, without and with a slow and a stuck client",
-                slow.0, slow.1
+                "A reflector with {} clients of {each} prefixes with {} communities, all changing {} times without and {} times with a slow and a stuck client",
+                slow.others, slow.communities, slow.rounds.0, slow.rounds.1
             ),
             Self::Churn => format!(
                 "A reflector with {} clients and {} routes: {} changes a second for {} s, and when the last client has each",
@@ -166,6 +214,12 @@ impl Scenario {
                 churn.2
             ),
             Self::Idle => format!("{} established sessions without routes, watched for {} s", idle.0, idle.1),
+            Self::Soak => format!(
+                "{} peers, {} UPDATEs a second at random for {:.0} s, sessions that drop and return, slow readers",
+                soak.peers,
+                soak.rate,
+                soak.time.as_secs_f64()
+            ),
         }
     }
 
@@ -183,6 +237,7 @@ impl Scenario {
             Self::Slow => slow::play(run),
             Self::Churn => churn::play(run),
             Self::Idle => idle::play(run),
+            Self::Soak => soak::play(run),
         }
     }
 }

@@ -1,47 +1,59 @@
 //! What a client that reads slowly, and one that does not read at all, do to the others.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::fanout::host;
-use super::{client, expect, universe};
-use crate::bench::attrs::AttrBook;
+use super::{Sizes, SlowSize, client, expect, universe};
+use crate::bench::attrs::{AttrBook, Attrs};
+use crate::bench::floors::BESIDE;
 use crate::bench::ledger::Ledger;
 use crate::bench::player::{Failure, Patience, PeerSpec, Reading};
 use crate::bench::run::{Live, Run};
-use crate::bench::table::Table;
-use crate::bench::targets::{Export, Kind, Setup};
+use crate::bench::table::{self, Table};
+use crate::bench::targets::{ASN, Export, Kind, Setup};
 
 /// How the slow client reads: 20 KB a second.
 const SLOW: Reading = Reading::Slow(1024, Duration::from_millis(50));
 
-/// Everything changes some times without the two, then as often with them; then the two read again.
+/// Everything changes some times without the two, then more often with them; then the two read again.
 pub(super) fn play(run: &mut Run<'_>) -> Result<(), Failure> {
-    let (others, rounds) = run.sizes.slow;
+    let SlowSize { others, rounds: (without, with), .. } = run.sizes.slow;
     let (slow, stuck) = (others, others + 1);
     let peers: Vec<PeerSpec> = (0..others + 2).map(client).collect();
-    let tables: Vec<Table> = (0..others).map(|number| host(number, run.sizes.each, 0)).collect();
-    let ledger = Ledger::new(universe(&tables));
+    let ledger = Ledger::new(universe(&tables(run.sizes, 0)));
     let mut live = run.begin(&Setup { peers, export: Export::All }, ledger, AttrBook::default(), others)?;
-    let (kind, each) = (run.kind(), run.sizes.each);
-    let rounds = u32::try_from(rounds).unwrap_or(1);
-    let changes = |live: &mut Live, patience: Patience, versions: std::ops::Range<u32>| {
+    let (kind, sizes) = (run.kind(), run.sizes);
+    let changes = |live: &mut Live, patience: Patience, versions: Range<u32>| {
         let end = Instant::now() + patience.limit;
         for version in versions {
             // The limit is that of all rounds together.
-            let patience = Patience { limit: end.saturating_duration_since(Instant::now()), ..patience };
-            change(live, patience, kind, (others, each, version))?;
+            let left = Patience { limit: end.saturating_duration_since(Instant::now()), ..patience };
+            change(live, left, kind, &tables(sizes, version)).map_err(|failure| match failure {
+                Failure::TooSlow { differences, .. } => {
+                    Failure::TooSlow { limit: patience.limit, differences }
+                }
+                other => other,
+            })?;
         }
         Ok(())
     };
     // The first announcement fills tables and is not like the changes after it.
     changes(&mut live, run.patience, 0..1)?;
-    run.measure(&mut live, "without", |live, patience| changes(live, patience, 1..1 + rounds))?;
+    run.measure(&mut live, "without", |live, patience| changes(live, patience, 1..1 + without))?;
+    let alone = run.wall();
     live.player.tolerate_losses(true);
     live.player.set_reading(slow, SLOW);
     live.player.set_reading(stuck, Reading::Stuck);
     live.player.connect([slow, stuck]);
     live.player.run_until(run.patience, |player| player.established() == others + 2)?;
-    run.measure(&mut live, "with", |live, patience| changes(live, patience, 1 + rounds..1 + 2 * rounds))?;
+    let before = run.target.resyncs(run.dir);
+    run.measure(&mut live, "with", |live, patience| {
+        changes(live, patience, 1 + without..1 + without + with)
+    })?;
+    if let (Some(alone), Some(together)) = (alone, run.wall()) {
+        let rounds = f64::from(with) / f64::from(without);
+        run.note(BESIDE, together / alone / rounds);
+    }
     run.note("sessions lost", lost(&live));
     for number in [slow, stuck] {
         live.player.set_reading(number, Reading::Eager);
@@ -49,17 +61,14 @@ pub(super) fn play(run: &mut Run<'_>) -> Result<(), Failure> {
     }
     run.measure(&mut live, "the two catch up", Run::until_exact)?;
     run.note("sessions lost", lost(&live));
+    if let (Some(before), Some(after)) = (before, run.target.resyncs(run.dir)) {
+        run.note("resyncs", after - before);
+    }
     Ok(())
 }
 
 /// All hosts announce all their prefixes with new attributes.
-fn change(
-    live: &mut Live,
-    patience: Patience,
-    kind: Kind,
-    (hosts, each, version): (usize, usize, u32),
-) -> Result<(), Failure> {
-    let tables: Vec<Table> = (0..hosts).map(|number| host(number, each, version)).collect();
+fn change(live: &mut Live, patience: Patience, kind: Kind, tables: &[Table]) -> Result<(), Failure> {
     let player = &mut live.player;
     for (number, table) in tables.iter().enumerate() {
         expect(&mut player.ledger, &mut player.book, (number, client(number)), table, kind)?;
@@ -69,6 +78,17 @@ fn change(
         player.send(number, table.announcement())?;
     }
     Run::until_exact(live, patience)
+}
+
+/// The prefixes of all hosts with attributes of that version.
+fn tables(sizes: &Sizes, version: u32) -> Vec<Table> {
+    let many = (0..sizes.slow.communities).map(|community| 300 << 16 | community);
+    let communities: Vec<u32> = std::iter::once(ASN << 16 | (version & 0xffff)).chain(many).collect();
+    let table = |number| {
+        let attrs = Attrs::internal(client(number).next_hop(), communities.clone());
+        Table::uniform(attrs, table::blocks(number, sizes.each))
+    };
+    (0..sizes.slow.others).map(table).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a handful")]

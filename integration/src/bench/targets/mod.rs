@@ -48,7 +48,7 @@ pub enum Export {
 }
 
 /// A program that speaks BGP.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Kind {
     /// This project, one shard.
     Peregrine,
@@ -144,6 +144,13 @@ impl Target {
         };
         let failed = |source| Failure::Io { what: format!("starting {}", self.kind.title()), source };
         Daemon::start(command.map_err(failed)?, &dir.join("log")).map_err(failed)
+    }
+
+    /// How many members of update groups joined late or fell off the log so far; Peregrine only.
+    pub fn resyncs(&self, dir: &Path) -> Option<f64> {
+        matches!(self.kind, Kind::Peregrine | Kind::Peregrine2)
+            .then(|| peregrine::resyncs(&self.program, dir))
+            .flatten()
     }
 
     /// Applies `setup` to the running daemon.

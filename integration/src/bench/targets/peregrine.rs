@@ -36,6 +36,15 @@ pub(super) fn reload(daemon: &Daemon, (setup, shards): (&Setup, &str), dir: &Pat
     daemon.signal(Signal::SIGHUP)
 }
 
+/// What the daemon says of its groups.
+pub(super) fn resyncs(program: &Path, dir: &Path) -> Option<f64> {
+    let mut command = Command::new(program);
+    command.args(["groups", "--output", "json", "--socket"]).arg(dir.join("peregrine.sock"));
+    let said: serde_json::Value = serde_json::from_slice(&command.output().ok()?.stdout).ok()?;
+    let groups = said.get("groups")?.as_array()?;
+    Some(groups.iter().filter_map(|group| group.get("resyncs")?.as_f64()).sum())
+}
+
 fn configuration(setup: &Setup, shards: &str, dir: &Path) -> String {
     let mut out = format!(
         "[node]\nname = \"bench\"\nasn = {ASN}\nrouter-id = \"{ADDRESS}\"\nlisten = [\"{ADDRESS}:{PORT}\"]\n{shards}\n\

@@ -1,0 +1,56 @@
+//! The page of the book.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::Report;
+use crate::bench::targets::Kind;
+use crate::bench::{floors, machine};
+
+impl Report {
+    /// Writes the page of the book.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_page(&self, path: &Path) -> io::Result<()> {
+        fs::write(path, self.page())
+    }
+
+    fn page(&self) -> String {
+        let versions: Vec<String> = self
+            .targets
+            .iter()
+            .filter(|target| !matches!(target.kind, Kind::Relay | Kind::Peregrine2))
+            .map(|target| format!("{} {}", target.kind.title(), target.version))
+            .collect();
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        format!(
+            "# Performance\n\n{}\n## How it was made\n\nBy `bench {}`, which `make bench WRITE=1` builds and runs; \
+             `make bench QUICK=1` is the short form for daily use. [Where instructions and bytes go](profile.md) has \
+             the profile behind the figures.\n\n- Machine: {}.\n- Versions: {}.\n\
+             - Medians of {} runs, targets taking turns; {:.0} minutes in all.\n\n{HOW}{}",
+            floors::summary(self),
+            arguments.join(" "),
+            machine::description(),
+            versions.join(", "),
+            self.runs,
+            self.took.as_secs_f64() / 60.0,
+            self.text()
+        )
+    }
+}
+
+const HOW: &str = "\
+One process plays all BGP peers over loopback in a network namespace and drives one speaker at a time, each
+freshly started. A stage ends when every receiver holds exactly what it must: the set of prefixes, their
+attributes and next hops; a route too many, too few or with anything else in it fails the run. *Wall* is from
+the first octet sent to that moment, *CPU* and memory are those of the speaker alone (all its threads and
+processes): *peak* the most resident since its start, *after* what is resident at the end, a second later
+where a full table is involved. The *relay* passes UPDATEs on without reading them: the floor for any speaker
+on this machine. *2 shards* is the same program with `shards = 2`; it is no rival. `–` marks what a target does
+not offer, `> 40` what took longer than that many seconds. Coming up is not measured. A rival whose run took more
+than 15 s and that was in no stage the best of the rivals is run once, and so is who fails; who cannot even begin
+with some number of clients is not asked for more.
+
+";
