@@ -19,8 +19,8 @@ pub(super) fn program() -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-/// The `[node]` line of each target; one shard is what the daemon does unasked.
-pub(super) const ONE_SHARD: &str = "";
+/// The `[node]` line of each target.
+pub(super) const ONE_SHARD: &str = "shards = 1\n";
 pub(super) const TWO_SHARDS: &str = "shards = 2\n";
 
 pub(super) fn command(program: &Path, (setup, shards): (&Setup, &str), dir: &Path) -> io::Result<Command> {
