@@ -6,7 +6,7 @@
 use bgp_core::rib::{AttrId, DestId};
 use bgp_core::types::PeerId;
 
-/// What the group was told last about a destination; 12 octets.
+/// What the group was told last about a destination.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct OutEntry {
     /// Attributes after import policy, held by a count; what is sent is derived from them.
@@ -36,14 +36,104 @@ impl OutEntry {
         Self { attrs: AttrId::NONE, flush: 0, source: PeerId::LOCAL, state: OutState::Empty };
 }
 
-/// The entries of one group in one shard.
+/// The entries of one group in one shard: 8 octets each, and 2 more where neighbours have different sources.
 #[derive(Debug, Default)]
 pub struct AdjRibOut {
-    chunks: Vec<Option<Box<[OutEntry; CHUNK]>>>,
+    chunks: Vec<Option<Chunk>>,
     live: u32,
     tombstones: u32,
     /// Live entries by source.
     sources: Vec<u32>,
+}
+
+/// Entries of neighbouring slots. Routes that came one after the other mostly came from one peer, so that
+/// the source is stored once until a second one appears.
+#[derive(Debug)]
+struct Chunk {
+    slots: Box<[Slot; CHUNK]>,
+    sources: Sources,
+}
+
+#[derive(Debug)]
+enum Sources {
+    One(PeerId),
+    Each(Box<[PeerId; CHUNK]>),
+}
+
+/// An entry without its source. Its state follows from the rest: only what is live has attributes, and
+/// flushes that withdraw something have numbers from 1.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    attrs: AttrId,
+    flush: u32,
+}
+
+impl Slot {
+    const EMPTY: Self = Self { attrs: AttrId::NONE, flush: 0 };
+
+    fn state(self) -> OutState {
+        match self {
+            Self { attrs: AttrId::NONE, flush: 0 } => OutState::Empty,
+            Self { attrs: AttrId::NONE, .. } => OutState::Tombstone,
+            _ => OutState::Live,
+        }
+    }
+}
+
+impl Chunk {
+    fn new(source: PeerId) -> Self {
+        Self { slots: Box::new([Slot::EMPTY; CHUNK]), sources: Sources::One(source) }
+    }
+
+    #[inline]
+    fn entry(&self, at: usize) -> OutEntry {
+        let slot = self.slots.get(at).copied().unwrap_or(Slot::EMPTY);
+        let source = match &self.sources {
+            Sources::One(source) => *source,
+            Sources::Each(sources) => sources.get(at).copied().unwrap_or(PeerId::LOCAL),
+        };
+        match slot.state() {
+            OutState::Empty => OutEntry::EMPTY,
+            state => OutEntry { attrs: slot.attrs, flush: slot.flush, source, state },
+        }
+    }
+
+    fn put(&mut self, at: usize, entry: OutEntry) {
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        *slot = match entry.state {
+            OutState::Empty => Slot::EMPTY,
+            OutState::Tombstone => Slot { attrs: AttrId::NONE, flush: entry.flush },
+            OutState::Live => Slot { attrs: entry.attrs, flush: entry.flush },
+        };
+        if entry.state == OutState::Empty {
+            return;
+        }
+        match &mut self.sources {
+            Sources::One(source) if *source == entry.source => {}
+            Sources::One(source) => {
+                let mut sources = Box::new([*source; CHUNK]);
+                if let Some(source) = sources.get_mut(at) {
+                    *source = entry.source;
+                }
+                self.sources = Sources::Each(sources);
+            }
+            Sources::Each(sources) => {
+                if let Some(source) = sources.get_mut(at) {
+                    *source = entry.source;
+                }
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.slots.iter().all(|slot| slot.state() == OutState::Empty)
+    }
+
+    /// Heap octets.
+    fn bytes(&self) -> usize {
+        let sources = if matches!(self.sources, Sources::Each(_)) { size_of::<[PeerId; CHUNK]>() } else { 0 };
+        size_of::<[Slot; CHUNK]>() + sources
+    }
 }
 
 impl AdjRibOut {
@@ -51,8 +141,8 @@ impl AdjRibOut {
     #[inline]
     pub fn entry(&self, dest: DestId) -> OutEntry {
         let (chunk, at) = split(dest);
-        let slot = self.chunks.get(chunk).and_then(|chunk| chunk.as_ref()?.get(at));
-        slot.copied().unwrap_or(OutEntry::EMPTY)
+        let chunk = self.chunks.get(chunk).and_then(Option::as_ref);
+        chunk.map_or(OutEntry::EMPTY, |chunk| chunk.entry(at))
     }
 
     /// Replaces the entry and returns what it was.
@@ -61,10 +151,12 @@ impl AdjRibOut {
         if chunk >= self.chunks.len() {
             self.chunks.resize_with(chunk + 1, || None);
         }
-        let Some(slot) = self.chunks.get_mut(chunk) else { return OutEntry::EMPTY };
-        let slot = slot.get_or_insert_with(|| Box::new([OutEntry::EMPTY; CHUNK])).get_mut(at);
-        let Some(slot) = slot else { return OutEntry::EMPTY };
-        let old = std::mem::replace(slot, entry);
+        let Some(chunk) = self.chunks.get_mut(chunk) else { return OutEntry::EMPTY };
+        let chunk = chunk.get_or_insert_with(|| Chunk::new(entry.source));
+        let old = chunk.entry(at);
+        chunk.put(at, entry);
+        // As stored: should the number of a flush ever come around to 0, its tombstones are nothing.
+        let entry = chunk.entry(at);
         for (state, sign) in [(old.state, -1), (entry.state, 1)] {
             match state {
                 OutState::Empty => {}
@@ -109,7 +201,7 @@ impl AdjRibOut {
     /// Returns the memory of the chunks nothing is in.
     pub fn shrink(&mut self) {
         for chunk in &mut self.chunks {
-            if chunk.as_ref().is_some_and(|c| c.iter().all(|entry| entry.state == OutState::Empty)) {
+            if chunk.as_ref().is_some_and(Chunk::is_empty) {
                 *chunk = None;
             }
         }
@@ -120,8 +212,8 @@ impl AdjRibOut {
 
     /// Heap octets held.
     pub fn bytes(&self) -> usize {
-        self.chunks.iter().flatten().count() * size_of::<[OutEntry; CHUNK]>()
-            + self.chunks.capacity() * size_of::<Option<Box<[OutEntry; CHUNK]>>>()
+        self.chunks.iter().flatten().map(Chunk::bytes).sum::<usize>()
+            + self.chunks.capacity() * size_of::<Option<Chunk>>()
             + self.sources.capacity() * size_of::<u32>()
     }
 }
@@ -131,7 +223,7 @@ fn split(dest: DestId) -> (usize, usize) {
     (at / CHUNK, at % CHUNK)
 }
 
-/// 12 KiB each: no copies on growth, and a small table stays small.
+/// 8 KiB each, a size allocators round nothing up for: no copies on growth, and a small table stays small.
 const CHUNK: usize = 1024;
 
 #[cfg(test)]
@@ -139,8 +231,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entry_is_twelve_octets() {
-        assert_eq!(size_of::<OutEntry>(), 12);
+    fn a_route_costs_eight_octets_until_its_neighbours_have_another_source() {
+        let mut out = AdjRibOut::default();
+        let live = |n: u32, source| OutEntry {
+            attrs: AttrId(n),
+            flush: n,
+            source: PeerId(source),
+            state: OutState::Live,
+        };
+        for n in 0..CHUNK as u32 {
+            assert_eq!(out.put(DestId(n), live(n, 4)), OutEntry::EMPTY);
+        }
+        let before = out.bytes();
+        assert!(before < CHUNK * 8 + 200, "{before}");
+        out.put(DestId(7), live(9, 5));
+        assert!(out.bytes() < before + CHUNK * 2 + 200, "{}", out.bytes());
+        for n in (0..CHUNK as u32).filter(|n| *n != 7) {
+            assert_eq!(out.entry(DestId(n)), live(n, 4));
+        }
+        assert_eq!(out.entry(DestId(7)), live(9, 5));
+        assert_eq!((out.held_by(PeerId(4)), out.held_by(PeerId(5))), (1, CHUNK as u32 - 1));
     }
 
     #[test]
