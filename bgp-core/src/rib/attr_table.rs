@@ -38,19 +38,16 @@ pub struct AttrTable {
     next_hops: NextHopTable,
 }
 
-/// What the table knows of one set; 48 octets.
+/// What the table knows of one set; 40 octets. What only ties need is read from the set when they occur.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     set: Option<AttrSet>,
     pub(crate) key: DecisionKey,
-    pub(crate) neighbor_as: u32,
     pub(crate) med: u32,
     pub(crate) next_hop: NextHopId,
     /// Holders, or the next free slot while `set` is `None`.
     count: u32,
     hash: u32,
-    pub(crate) cluster_len: u16,
-    pub(crate) reflected: bool,
 }
 
 impl Link for Entry {
@@ -129,13 +126,10 @@ impl AttrTable {
         };
         let entry = Entry {
             key: DecisionKey::from_facts(facts),
-            neighbor_as: facts.as_path.first().map_or(0, |asn| asn.0),
             med: facts.med,
             next_hop,
             count: 1,
             hash,
-            cluster_len: u16::try_from(facts.clusters().len()).unwrap_or(u16::MAX),
-            reflected: facts.originator.is_some(),
             set: Some(set.clone()),
         };
         // Four billion sets do not fit in memory before they run out of numbers.
@@ -245,4 +239,14 @@ fn spread(hash: u32) -> u64 {
 /// The two counts in front of the octets, in the allocator's granularity of 16 with its own 8.
 fn set_bytes(set: &AttrSet) -> usize {
     (set.octets().len() + 24).next_multiple_of(16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entry_is_forty_octets() {
+        assert_eq!(size_of::<Entry>(), 40);
+    }
 }

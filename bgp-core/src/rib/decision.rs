@@ -21,7 +21,8 @@ impl Default for DecisionConfig {
 /// LOCAL_PREF, AS_PATH length and ORIGIN in one number: the greater is preferred.
 ///
 /// From the top: preference (8 bits, all alike for now), LOCAL_PREF (32), local origin (1), inverted path
-/// length (14: more numbers than the longest message holds), inverted ORIGIN (2), 7 unused.
+/// length (14: more numbers than the longest message holds), inverted ORIGIN (2), 6 unused, and whether the
+/// path was reflected, which is no criterion: it says where a tie has to look closer.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct DecisionKey(pub u64);
 
@@ -44,7 +45,14 @@ impl DecisionKey {
         let local_pref = u64::from(facts.local_pref.unwrap_or(Self::DEFAULT_LOCAL_PREF));
         let hops = Self::MAX_HOPS - (facts.as_path.hops() as u64).min(Self::MAX_HOPS);
         let origin = 2 - facts.origin as u64;
-        Self(Self::PREFERENCE | local_pref << Self::LOCAL_PREF | hops << Self::HOPS | origin << Self::ORIGIN)
+        let reflected = u64::from(facts.originator.is_some() || facts.clusters().len() > 0);
+        let order = local_pref << Self::LOCAL_PREF | hops << Self::HOPS | origin << Self::ORIGIN;
+        Self(Self::PREFERENCE | order | reflected)
+    }
+
+    /// Whether the set has ORIGINATOR_ID or CLUSTER_LIST.
+    pub(crate) fn is_reflected(self) -> bool {
+        self.0 & 1 != 0
     }
 
     /// The same for a path originated here, which wins over learned ones of equal LOCAL_PREF.

@@ -9,7 +9,7 @@ use super::attr_table::{AttrTable, Entry};
 use super::path::Path;
 use super::peer::{Age, AgeKind, Life, PeerTable};
 use super::{DecisionConfig, DecisionKey, NextHopId, NextHopState, Reason};
-use crate::types::{PathId, PeerId, RouterId};
+use crate::types::{AttrSet, Family, PathId, PeerId, RouterId};
 
 /// What a decision depends on besides the paths themselves.
 #[derive(Clone, Copy)]
@@ -25,6 +25,8 @@ pub(crate) struct Judge<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Selector {
     candidates: Vec<Candidate>,
+    ordered: Vec<(TieBreak, Candidate)>,
+    hops: Vec<(NextHopId, PeerId)>,
     chosen: Vec<u32>,
 }
 
@@ -32,6 +34,7 @@ pub(crate) struct Selector {
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
     at: u32,
+    /// Only filled in where MEDs differ.
     neighbor_as: u32,
     med: u32,
     metric: u32,
@@ -42,9 +45,20 @@ struct Candidate {
 }
 
 /// Everything after the cost of the next hop: the smallest wins.
-type TieBreak = (RouterId, u16, IpAddr, PathId, PeerId);
+type TieBreak = (RouterId, usize, IpAddr, PathId, PeerId);
 
 impl<'a> Judge<'a> {
+    /// For paths of one family.
+    #[inline]
+    pub(crate) fn new(
+        attrs: &'a AttrTable,
+        peers: &'a PeerTable,
+        config: &'a DecisionConfig,
+        family: Family,
+    ) -> Self {
+        Self { attrs, peers, ages: peers.ages(family), config }
+    }
+
     /// Whether a path may take part (RFC 4271 §9.1.2), and what its attributes are worth then.
     #[inline]
     fn admit(&self, path: &Path) -> Result<(DecisionKey, &'a Entry, AgeKind), Reason> {
@@ -80,7 +94,7 @@ impl<'a> Judge<'a> {
     fn candidate(&self, at: usize, path: &Path, entry: &Entry, kind: AgeKind) -> Candidate {
         Candidate {
             at: at as u32,
-            neighbor_as: entry.neighbor_as,
+            neighbor_as: 0,
             med: entry.med,
             metric: if kind == AgeKind::Local { 0 } else { self.metric(entry.next_hop).unwrap_or(u32::MAX) },
             internal: u8::from(kind == AgeKind::Internal),
@@ -89,15 +103,20 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// 0 for a path that begins with no AS.
+    fn neighbor_as(&self, path: &Path) -> u32 {
+        self.attrs.get(path.attrs).and_then(|set| set.as_path().first()).map_or(0, |asn| asn.0)
+    }
+
     fn tie_break(&self, candidate: &Candidate) -> TieBreak {
         let path = &candidate.path;
-        let entry = self.attrs.entry(path.attrs);
-        let originator =
-            entry.filter(|entry| entry.reflected).and_then(|_| self.attrs.get(path.attrs)?.originator_id());
+        let reflected = self.attrs.entry(path.attrs).is_some_and(|entry| entry.key.is_reflected());
+        let set = self.attrs.get(path.attrs).filter(|_| reflected);
+        let originator = set.and_then(AttrSet::originator_id);
         let peer = self.peers.get(path.peer);
         (
             originator.or(peer.map(|peer| peer.router_id)).unwrap_or(RouterId(u32::MAX)),
-            entry.map_or(0, |entry| entry.cluster_len),
+            set.map_or(0, |set| set.cluster_list().len()),
             peer.map_or(IpAddr::V4(std::net::Ipv4Addr::BROADCAST), |peer| peer.addr),
             path.path_id,
             path.peer,
@@ -144,7 +163,7 @@ impl Selector {
                 },
             }
         }
-        self.compare_med(judge.config.always_compare_med, &mut lost);
+        self.compare_med(judge, &mut lost);
         self.keep_least(|c| c.internal, Reason::Internal, &mut lost);
         self.keep_least(|c| c.metric, Reason::NextHopCost, &mut lost);
         self.break_ties(judge, &mut lost);
@@ -152,13 +171,16 @@ impl Selector {
     }
 
     /// RFC 4271 §9.1.2.2 c: drops each path whose MED is higher than another's of the same neighbouring AS.
-    fn compare_med(&mut self, always: bool, lost: &mut impl FnMut(usize, Reason)) {
+    fn compare_med(&mut self, judge: &Judge<'_>, lost: &mut impl FnMut(usize, Reason)) {
         let all_equal = self.candidates.windows(2).all(|pair| matches!(pair, [a, b] if a.med == b.med));
         if all_equal {
             return;
         }
-        if always {
+        if judge.config.always_compare_med {
             return self.keep_least(|c| c.med, Reason::Med, lost);
+        }
+        for candidate in &mut self.candidates {
+            candidate.neighbor_as = judge.neighbor_as(&candidate.path);
         }
         self.candidates.sort_unstable_by_key(|c| (c.neighbor_as, c.med, c.at));
         let mut group = None;
@@ -196,19 +218,20 @@ impl Selector {
             return self.chosen.push(only.at);
         }
         // Keys are made once: they may need a walk over attributes.
-        let mut ordered: Vec<(TieBreak, Candidate)> =
-            self.candidates.iter().map(|c| (judge.tie_break(c), *c)).collect();
-        ordered.sort_unstable_by_key(|(tie_break, _)| *tie_break);
-        let Some((best, rest)) = ordered.split_first() else { return };
+        self.ordered.clear();
+        self.ordered.extend(self.candidates.iter().map(|c| (judge.tie_break(c), *c)));
+        self.ordered.sort_unstable_by_key(|(tie_break, _)| *tie_break);
+        let Some((best, rest)) = self.ordered.split_first() else { return };
         self.chosen.push(best.1.at);
         let limit = usize::from(judge.config.multipath.max(1));
-        let mut hops = vec![(best.1.next_hop, best.1.path.peer)];
+        self.hops.clear();
+        self.hops.push((best.1.next_hop, best.1.path.peer));
         for (tie_break, candidate) in rest {
             // Two paths through one next hop forward alike; only a link-local one depends on the peer.
             let hop = (candidate.next_hop, candidate.path.peer);
-            let new = !hops.iter().any(|h| h.0 == hop.0 && (h.0 != NextHopId::ON_LINK || h.1 == hop.1));
+            let new = !self.hops.iter().any(|h| h.0 == hop.0 && (h.0 != NextHopId::ON_LINK || h.1 == hop.1));
             if new && self.chosen.len() < limit {
-                hops.push(hop);
+                self.hops.push(hop);
                 self.chosen.push(candidate.at);
                 lost(candidate.at as usize, Reason::Multipath);
             } else {

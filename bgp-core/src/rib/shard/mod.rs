@@ -321,12 +321,7 @@ impl Shard {
 
 impl Core {
     fn judge(&self, family: Family) -> Judge<'_> {
-        Judge {
-            attrs: &self.attrs,
-            peers: &self.peers,
-            ages: self.peers.ages(family),
-            config: &self.config.decision,
-        }
+        Judge::new(&self.attrs, &self.peers, &self.config.decision, family)
     }
 
     /// Gives up the counts of a path that is no longer in any table.
