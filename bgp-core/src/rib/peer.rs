@@ -144,10 +144,20 @@ pub(crate) struct Counts {
     unswept: u8,
 }
 
+/// Paths, and those of them that import let in.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tally {
+pub(crate) struct Tally {
     paths: u32,
     accepted: u32,
+}
+
+impl Tally {
+    /// One path more.
+    #[inline]
+    pub(crate) fn add(&mut self, path: &Path) {
+        self.paths += 1;
+        self.accepted += u32::from(!path.attrs.is_none());
+    }
 }
 
 impl PeerTable {
@@ -242,6 +252,15 @@ impl PeerTable {
     #[inline]
     pub(crate) fn count_in(&mut self, family: Family, path: &Path) {
         self.tally(family, path, u32::wrapping_add);
+    }
+
+    /// Counts in what has just arrived from a peer. What it replaced may have been counted out before, so
+    /// that numbers pass below zero on the way.
+    pub(crate) fn count_fresh(&mut self, family: Family, peer: PeerId, arrived: Tally) {
+        if let Some(counts) = self.counts_mut(peer, family) {
+            counts.fresh.paths = counts.fresh.paths.wrapping_add(arrived.paths);
+            counts.fresh.accepted = counts.fresh.accepted.wrapping_add(arrived.accepted);
+        }
     }
 
     /// Counts a path out, however old it is.

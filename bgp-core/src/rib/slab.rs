@@ -98,7 +98,11 @@ impl<T: Link> Slab<T> {
                 chunk.items.reserve_exact(per_chunk * width);
             }
             let within = chunk.items.len() / width;
-            chunk.items.extend(std::iter::repeat_n(value, width).cloned());
+            if width == 1 {
+                chunk.items.push(value.clone());
+            } else {
+                chunk.items.extend(std::iter::repeat_n(value, width).cloned());
+            }
             within as u32
         };
         chunk.live += 1;

@@ -3,6 +3,7 @@
 use super::{Core, Shard, in_family};
 use crate::rib::path::{Dest, DestFlags, Path};
 use crate::rib::peer::{Age, Life};
+use crate::rib::select::Judge;
 use crate::rib::spans::Spans;
 use crate::rib::table::{Chosen, Table};
 use crate::rib::{Best, Change, ChangeContext, ChangeSink, DestId, Hold};
@@ -129,15 +130,15 @@ impl Core {
 
 /// Runs the decision process and puts the chosen paths in front of the span, best first.
 fn choose<K: NlriKey>(core: &mut Core, dest: &mut Dest<K>, spans: &mut Spans) {
-    let mut selector = std::mem::take(&mut core.selector);
-    let judge = core.judge(K::FAMILY);
+    // Apart from the selector the judge only looks, so that neither has to be moved out of the way.
+    let Core { attrs, peers, config, selector, .. } = core;
+    let judge = Judge::new(attrs, peers, &config.decision, K::FAMILY);
     let chosen = selector.select(&judge, spans.of(dest), |_, _| ());
     if !matches!(chosen, [] | [0]) {
         bring_to_front(spans.of_mut(dest), chosen);
     }
     // At most `multipath`, which is a u8.
     dest.chosen = chosen.len() as u8;
-    core.selector = selector;
 }
 
 fn bring_to_front(paths: &mut [Path], chosen: &mut [u32]) {

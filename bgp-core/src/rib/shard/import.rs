@@ -7,7 +7,7 @@ use super::{Core, check};
 use crate::policy::{Policy, RouteSource, Subject, Verdict};
 use crate::rib::facts::Facts;
 use crate::rib::path::{Path, Refusal};
-use crate::rib::peer::Age;
+use crate::rib::peer::{Age, Tally};
 use crate::rib::table::{Stored, Table};
 use crate::rib::{AttrId, AttrTable, DestId, NextHopId, NextHopState, PeerInfo};
 use crate::types::{AttrSet, Family, NlriBlock, NlriKey, PathId, PeerId};
@@ -69,7 +69,7 @@ pub(super) fn announce<K: NlriKey>(
     let policy = core.policies.get(usize::from(info.import.0)).cloned();
     let Some(policy) = policy else { return core.attrs.release(attrs_in) };
     let import = Import { policy: &policy, info: &info, set, attrs_in };
-    let mut batch = Batch { table, core, peer, age, attrs_in };
+    let mut batch = Batch { table, core, peer, age, attrs_in, arrived: Tally::default() };
     if refusal != Refusal::None {
         batch.store_all(block, Imported::refused(refusal));
     } else if policy.looks_at_prefix() {
@@ -84,6 +84,8 @@ pub(super) fn announce<K: NlriKey>(
         let imported = import.run(&mut batch.core.attrs, key);
         batch.store_all(block, imported);
     }
+    let arrived = batch.arrived;
+    core.peers.count_fresh(K::FAMILY, peer, arrived);
     core.attrs.release(attrs_in);
 }
 
@@ -106,6 +108,8 @@ struct Batch<'a, K> {
     peer: PeerId,
     age: Age,
     attrs_in: AttrId,
+    /// Paths that are now counted with the peer, told to it once.
+    arrived: Tally,
 }
 
 impl<K: NlriKey> Batch<'_, K> {
@@ -163,19 +167,19 @@ impl<K: NlriKey> Batch<'_, K> {
         }
         match self.table.upsert(key, path, self.age) {
             Stored::New(dest) => {
-                self.core.peers.count_in(K::FAMILY, path);
+                self.arrived.add(path);
                 Some(dest)
             }
             Stored::Replaced(dest, old) => {
                 self.core.peers.count_out(K::FAMILY, &old);
-                self.core.peers.count_in(K::FAMILY, path);
+                self.arrived.add(path);
                 self.core.bury(&old);
                 Some(dest)
             }
             Stored::Same(old) => {
                 if old.epoch != path.epoch {
                     self.core.peers.count_out(K::FAMILY, &old);
-                    self.core.peers.count_in(K::FAMILY, path);
+                    self.arrived.add(path);
                 }
                 None
             }
