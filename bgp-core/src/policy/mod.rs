@@ -76,7 +76,15 @@ pub struct Policy {
     lists: Box<[Arc<RuleList>]>,
     looks_at_prefix: bool,
     looks_at_peer: bool,
+    looks_at_attributes: bool,
 }
+
+/// Which rules a route met, in a chain of at most 64.
+///
+/// Two routes of one family with equal attributes from one peer get the same verdict if their traces are
+/// equal, whatever their prefixes.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Trace(u64);
 
 /// One route as a policy sees it.
 #[derive(Clone, Copy, Debug)]
@@ -118,7 +126,8 @@ impl Policy {
         };
         let looks_at_prefix = uses(Match::looks_at_prefix);
         let looks_at_peer = uses(Match::looks_at_peer);
-        Self { lists, looks_at_prefix, looks_at_peer }
+        let looks_at_attributes = uses(|m| !m.looks_at_prefix() && !m.looks_at_peer());
+        Self { lists, looks_at_prefix, looks_at_peer, looks_at_attributes }
     }
 
     /// Accepts everything.
@@ -176,6 +185,29 @@ impl Policy {
             self.lists.get(list).map(|list| Decider { list: Arc::clone(&list.name), rule })
         });
         (outcome.verdict, decider)
+    }
+
+    /// Finds the rules that [`Policy::apply`] would go by, at a fraction of its cost, as edits are only made
+    /// where later rules look at them. `None` when there are more rules than a trace can tell apart.
+    pub fn trace(&self, subject: &Subject<'_>) -> Option<Trace> {
+        let mut edited: Option<AttrSet> = None;
+        let mut met = 0;
+        let rules = self.lists.iter().flat_map(|list| &list.rules);
+        for (at, rule) in rules.enumerate() {
+            let bit = 1u64.checked_shl(u32::try_from(at).ok()?)?;
+            let seen = Subject { attrs: edited.as_ref().unwrap_or(subject.attrs), ..*subject };
+            if !rule.matches.iter().all(|m| m.holds(&seen)) {
+                continue;
+            }
+            met |= bit;
+            if rule.action != Action::Next {
+                break;
+            }
+            if self.looks_at_attributes && !rule.edits.is_empty() {
+                edited = Some(edit::apply(&rule.edits, subject.prefix, seen.attrs, &mut Chosen::default()));
+            }
+        }
+        Some(Trace(met))
     }
 
     fn run(&self, subject: &Subject<'_>) -> Outcome {

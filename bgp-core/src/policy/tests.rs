@@ -269,3 +269,42 @@ fn a_policy_passes_only_local_routes_if_every_way_through_asks_for_them() {
     assert!(!all(vec![own, rule(vec![inside], vec![], Action::Accept)]));
     assert!(!Policy::accept().passes_only_local());
 }
+
+/// Prefixes that meet different rules in every combination, and attributes that rules look at and change.
+fn winding(rules: usize) -> Policy {
+    let mark = community("65000:7");
+    let mut all = vec![
+        rule(
+            vec![prefix("10.0.0.0/9", PrefixTest::In)],
+            vec![Edit::AddCommunities(vec![mark])],
+            Action::Next,
+        ),
+        rule(vec![prefix("10.64.0.0/10", PrefixTest::In)], vec![Edit::Med(7)], Action::Next),
+        rule(vec![prefix("10.96.0.0/11", PrefixTest::In)], vec![], Action::Reject),
+        rule(vec![Match::Communities(vec![mark])], vec![Edit::LocalPref(7)], Action::Accept),
+        rule(vec![prefix("10.192.0.0/10", PrefixTest::In)], vec![], Action::Accept),
+    ];
+    all.resize(rules, rule(vec![prefix("11.0.0.0/8", PrefixTest::In)], vec![], Action::Accept));
+    Policy::new([list("winding", all)])
+}
+
+#[test]
+fn equal_traces_mean_equal_verdicts() {
+    let policy = winding(64);
+    let attrs = attrs();
+    let mut by_trace = std::collections::HashMap::new();
+    for second in 0..=255 {
+        let prefix = format!("10.{second}.0.0/16");
+        let subject = subject(&prefix, &attrs);
+        let verdict = policy.apply_choosing(&subject);
+        let first = by_trace.entry(policy.trace(&subject).unwrap()).or_insert_with(|| verdict.clone());
+        assert_eq!(*first, verdict, "{prefix}");
+    }
+    assert_eq!(by_trace.len(), 5);
+    let subject = subject("10.0.0.0/16", &attrs);
+    // The last bit counts like the others, and what has no bit is not traced.
+    assert!(policy.trace(&subject).is_some());
+    let net = "11.0.0.0/16".parse().unwrap();
+    assert_eq!(winding(65).trace(&Subject { prefix: "12.0.0.0/8".parse().unwrap(), ..subject }), None);
+    assert!(winding(65).trace(&Subject { prefix: net, ..subject }).is_some());
+}

@@ -1,6 +1,6 @@
 //! Changes collected for one batch, then laid out by attribute set and audience.
 
-use bgp_core::policy::Policy;
+use bgp_core::policy::{Policy, Trace};
 use bgp_core::rib::{AttrId, ChangeContext};
 use bgp_core::types::{AttrSet, NlriKey, PeerId};
 use foldhash::fast::FixedState;
@@ -31,9 +31,9 @@ pub(super) struct Pending {
     slots: Vec<Slot>,
     items: Vec<Item>,
     octets: Vec<u8>,
-    /// Verdicts by attribute id and source. Only valid while the table holds those ids.
-    memo: HashMap<(AttrId, PeerId), Option<u32>, FixedState>,
-    last: Option<((AttrId, PeerId), Option<u32>)>,
+    /// Only valid while the table holds those ids.
+    memo: HashMap<Asked, Option<u32>, FixedState>,
+    last: Option<(Asked, Option<u32>)>,
     /// Slots by content, for policies whose result depends on the prefix.
     by_set: HashMap<(AttrSet, Audience), u32, FixedState>,
     withdrawals: HashMap<Audience, u32, FixedState>,
@@ -41,6 +41,9 @@ pub(super) struct Pending {
     attr_bytes: usize,
     transform: Transform,
 }
+
+/// What a verdict depends on: attributes, source, and the rules met if the policy looks at prefixes.
+type Asked = (AttrId, PeerId, Trace);
 
 #[derive(Debug)]
 struct Slot {
@@ -74,23 +77,21 @@ impl Pending {
         route: Candidate<K>,
         ctx: &ChangeContext<'_>,
     ) -> Option<u32> {
-        let memo = (route.attrs, route.source);
-        let memoised = !out.policy.looks_at_prefix();
-        if memoised {
-            match &self.last {
-                Some((last, slot)) if *last == memo => return *slot,
-                _ => {}
-            }
-            if let Some(slot) = self.memo.get(&memo) {
-                self.last = Some((memo, *slot));
-                return *slot;
-            }
+        let Some(trace) = trace(out, route, ctx) else { return self.derive(out, route, ctx) };
+        let asked = (route.attrs, route.source, trace);
+        match &self.last {
+            Some((last, slot)) if *last == asked => return *slot,
+            _ => {}
         }
-        let slot = self.derive(out, route, ctx, memoised);
-        if memoised {
-            self.memo.insert(memo, slot);
-            self.last = Some((memo, slot));
-        }
+        let slot = match self.memo.get(&asked) {
+            Some(slot) => *slot,
+            None => {
+                let slot = self.derive(out, route, ctx);
+                self.memo.insert(asked, slot);
+                slot
+            }
+        };
+        self.last = Some((asked, slot));
         slot
     }
 
@@ -99,14 +100,13 @@ impl Pending {
         out: Outbound<'_>,
         route: Candidate<K>,
         ctx: &ChangeContext<'_>,
-        memoised: bool,
     ) -> Option<u32> {
         let attrs = ctx.attrs.get(route.attrs)?;
         let source = Source::from(ctx.peers.get(route.source)?);
         let subject = subject(out.key, route.key.to_net(), attrs, source);
         let set = self.transform.outgoing(out.key, out.policy, &subject, source)?;
         let audience = Audience::except(route.source);
-        if memoised {
+        if !out.policy.looks_at_prefix() {
             return Some(self.open(Some(set), audience));
         }
         if let Some(slot) = self.by_set.get(&(set.clone(), audience)) {
@@ -202,4 +202,14 @@ impl Pending {
         self.withdrawals.clear();
         self.forget_verdicts();
     }
+}
+
+/// `None` where the verdict has to be asked for each prefix.
+fn trace<K: NlriKey>(out: Outbound<'_>, route: Candidate<K>, ctx: &ChangeContext<'_>) -> Option<Trace> {
+    if !out.policy.looks_at_prefix() {
+        return Some(Trace::default());
+    }
+    let attrs = ctx.attrs.get(route.attrs)?;
+    let source = Source::from(ctx.peers.get(route.source)?);
+    out.policy.trace(&subject(out.key, route.key.to_net(), attrs, source))
 }
