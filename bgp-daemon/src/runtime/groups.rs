@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use bgp_core::policy::Policy;
+use bgp_core::policy::{Policy, PolicyId};
 use bgp_core::types::{Family, PeerId};
 use reflector::{GroupId, GroupKey, Moved, PeerRole};
 use tokio::sync::oneshot;
@@ -175,6 +175,11 @@ impl Groups {
         self.by_key
             .iter()
             .flat_map(|(key, group)| group.members.iter().map(|member| (*member, group.id, key.family)))
+    }
+
+    /// Export policies in use, also by groups that peers are about to leave.
+    pub fn policies(&self) -> impl Iterator<Item = PolicyId> + '_ {
+        self.by_key.keys().map(|key| key.export)
     }
 
     /// The groups `peer` is a member of.

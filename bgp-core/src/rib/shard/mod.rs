@@ -243,6 +243,18 @@ impl Shard {
         }
     }
 
+    /// Lets go of a policy whose number nobody is given any more. It stays as long as a peer has it: one that
+    /// is gone for a while keeps its routes, and what import made of them.
+    pub fn forget_policy(&mut self, id: PolicyId) {
+        let used = self.core.peers.iter().any(|(_, info)| info.import == id);
+        let nothing = self.core.policies.get(usize::from(PolicyId::REJECT.0)).cloned();
+        if let (false, Some(nothing), Some(slot)) =
+            (used, nothing, self.core.policies.get_mut(usize::from(id.0)))
+        {
+            *slot = nothing;
+        }
+    }
+
     /// Changes how paths are chosen; every destination is decided again.
     pub fn set_decision(&mut self, decision: DecisionConfig) {
         if self.core.config.decision == decision {

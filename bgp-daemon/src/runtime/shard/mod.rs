@@ -53,6 +53,8 @@ pub enum ShardMessage {
     PeerChanged(PeerId, Box<PeerInfo>),
     /// A policy under a number that is new.
     Policy(PolicyId, Arc<Policy>),
+    /// A number that stands for no policy of the configuration any more.
+    ForgetPolicy(PolicyId),
     /// Other choices in the decision process.
     Decision(DecisionConfig),
     /// The peer was removed from the configuration.

@@ -138,6 +138,7 @@ impl Worker {
             }
             ShardMessage::PeerChanged(peer, info) => self.shard.peer_changed(peer, *info),
             ShardMessage::Policy(id, policy) => self.shard.set_policy(id, policy),
+            ShardMessage::ForgetPolicy(id) => self.shard.forget_policy(id),
             ShardMessage::Decision(decision) => self.shard.set_decision(decision),
             ShardMessage::NextHops(states) => self.shard.set_next_hops(&states),
             ShardMessage::AddGroup { id, key, policy, queue } => {

@@ -49,6 +49,7 @@ impl Supervisor {
         for command in &commands {
             self.apply(command).await;
         }
+        self.take_back_policies().await;
         self.publish_directory();
         self.config_status.revision += 1;
         self.config_status.loaded_at = now_ms();
@@ -158,6 +159,18 @@ impl Supervisor {
             tell_all(&self.shards, || ShardMessage::Policy(id, Arc::clone(&policy))).await;
         }
         id
+    }
+
+    /// Lets shards forget what nobody uses since the reload; what a group is still left for waits for the next.
+    async fn take_back_policies(&mut self) {
+        let of_peers = self.peers.iter().flat_map(|(_, peering)| {
+            let settings = peering.settings.borrow();
+            [settings.import, settings.export]
+        });
+        let in_use = of_peers.chain(self.groups.policies()).collect();
+        for id in self.policies.retain(&in_use) {
+            tell_all(&self.shards, || ShardMessage::ForgetPolicy(id)).await;
+        }
     }
 
     /// Tells the listeners who may connect.

@@ -145,6 +145,28 @@ fn a_policy_change_reaches_paths_already_here() {
 }
 
 #[test]
+fn a_policy_is_forgotten_when_its_last_peer_has_another() {
+    let mut shard = shard();
+    shard.set_policy(PolicyId(2), Arc::new(Policy::accept()));
+    shard.peer_changed(PeerId(1), PeerInfo { import: PolicyId(2), ..external(1, 65001) });
+    announce(&mut shard, 1, P, &mut attrs());
+    resolve(&mut shard, 0);
+    settle(&mut shard);
+    shard.forget_policy(PolicyId(2));
+    shard.forget_policy(PolicyId(9));
+    assert_eq!(settle(&mut shard).changes, []);
+    announce(&mut shard, 1, P, attrs().med(7));
+    settle(&mut shard);
+    assert_eq!(reasons(&shard, P), [(1, Reason::Best)], "it is still its peer's");
+
+    shard.peer_changed(PeerId(1), external(1, 65001));
+    shard.forget_policy(PolicyId(2));
+    shard.peer_changed(PeerId(1), PeerInfo { import: PolicyId(2), ..external(1, 65001) });
+    settle(&mut shard);
+    assert_eq!(reasons(&shard, P), [(1, Reason::Policy)], "what a number without a policy stands for");
+}
+
+#[test]
 fn a_peer_without_policy_is_not_let_in() {
     let mut shard = shard();
     shard.peer_changed(PeerId(1), PeerInfo { import: PolicyId::REJECT, ..external(1, 65001) });
