@@ -203,6 +203,17 @@ fn the_example_of_the_reference_page_is_accepted_without_a_warning() {
 }
 
 #[test]
+fn the_example_of_the_page_about_policies_is_accepted_and_says_what_the_page_says() {
+    let page = include_str!("../../../../docs/src/policies.md");
+    let example = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let loaded = parse_as(Mode::Agent, example).unwrap_or_else(|report| panic!("{report}"));
+    assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+    for (name, _) in AnyCommunity::NAMES {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
 fn the_effective_configuration_reads_back_as_itself() {
     let extra = format!(
         "{}\n[log]\nformat = \"json\"\nlevel = \"debug\"\n[reflector]\ncluster-id = \"192.0.2.7\"\n\
