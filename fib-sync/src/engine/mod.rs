@@ -94,7 +94,10 @@ impl Engine {
                 self.outbox.forget_next_hop(*next_hop);
             }
         }
-        self.refresh_tracked();
+        if self.synced {
+            let outbox = &mut self.outbox;
+            self.tracker.answer(add, &self.view, self.protocol, |n, r| outbox.next_hop(n, r));
+        }
     }
 
     /// Everything desired has been said.

@@ -41,6 +41,26 @@ impl Tracker {
         }
     }
 
+    /// Resolves those of `refs` of which nothing was told yet and calls `tell` for them: nothing else can be
+    /// news while the kernel's side stands still.
+    pub fn answer(
+        &mut self,
+        refs: &[NextHopRef],
+        view: &KernelView,
+        protocol: u8,
+        mut tell: impl FnMut(NextHopRef, Reachability),
+    ) {
+        for next_hop in refs {
+            let Some(tracked) = self.tracked.get_mut(next_hop).filter(|tracked| tracked.told.is_none())
+            else {
+                continue;
+            };
+            let now = resolver::resolve(view, protocol, *next_hop).reachability();
+            tracked.told = Some(now);
+            tell(*next_hop, now);
+        }
+    }
+
     /// Resolves every tracked next hop and calls `tell` for those with news.
     pub fn refresh(
         &mut self,
@@ -77,6 +97,25 @@ mod tests {
         let mut count = 0;
         tracker.refresh(&KernelView::default(), 186, |_, _| count += 1);
         count
+    }
+
+    #[test]
+    fn a_new_interest_is_answered_without_asking_about_the_others() {
+        let next_hop = |last| NextHopRef { addr: [192, 0, 2, last].into(), ifindex: None };
+        let mut tracker = Tracker::default();
+        let answers = |tracker: &mut Tracker, refs: &[NextHopRef]| {
+            let mut about = Vec::new();
+            tracker.answer(refs, &KernelView::default(), 186, |next_hop, _| about.push(next_hop));
+            about
+        };
+        tracker.add(&[next_hop(1)]);
+        assert_eq!(answers(&mut tracker, &[next_hop(1)]), [next_hop(1)]);
+        tracker.add(&[next_hop(2), next_hop(2)]);
+        assert_eq!(answers(&mut tracker, &[next_hop(2), next_hop(2)]), [next_hop(2)]);
+        tracker.add(&[next_hop(1)]);
+        assert_eq!(answers(&mut tracker, &[next_hop(1), next_hop(2)]), [next_hop(1)], "asked anew");
+        assert_eq!(told(&mut tracker), 0);
+        assert_eq!(answers(&mut tracker, &[next_hop(3)]), [], "nobody is interested in it");
     }
 
     #[test]
