@@ -1,6 +1,8 @@
 //! This host's addresses, as next hops of what it announces.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bgp_core::types::{NextHop, PerFamily};
 use nix::ifaddrs::getifaddrs;
@@ -14,8 +16,43 @@ pub struct HostAddress {
     pub addr: IpAddr,
 }
 
+/// This host's addresses as last read.
+///
+/// Reading them is a dump of every interface, and a thousand sessions that come up together need the same
+/// answer. What changes meanwhile is told by the kernel, and then [forgotten](Self::forget) here.
+#[derive(Debug, Default)]
+pub struct RecentAddresses {
+    last: Option<(Instant, Arc<[HostAddress]>)>,
+}
+
+impl RecentAddresses {
+    /// What was read a moment ago, or else what is read now.
+    pub fn at(&mut self, now: Instant) -> Arc<[HostAddress]> {
+        self.at_with(now, host_addresses)
+    }
+
+    /// The next answer is read.
+    pub fn forget(&mut self) {
+        self.last = None;
+    }
+
+    fn at_with(&mut self, now: Instant, read: impl FnOnce() -> Vec<HostAddress>) -> Arc<[HostAddress]> {
+        if let Some((then, addresses)) = &self.last
+            && now.saturating_duration_since(*then) < RECENT
+        {
+            return Arc::clone(addresses);
+        }
+        let addresses: Arc<[HostAddress]> = read().into();
+        self.last = Some((now, Arc::clone(&addresses)));
+        addresses
+    }
+}
+
+/// How long an answer serves where the kernel tells nobody of changes.
+const RECENT: Duration = Duration::from_millis(100);
+
 /// Every IP address of this host; empty where the system does not tell.
-pub fn host_addresses() -> Vec<HostAddress> {
+fn host_addresses() -> Vec<HostAddress> {
     let Ok(entries) = getifaddrs() else { return Vec::new() };
     entries
         .filter_map(|entry| {
@@ -75,6 +112,23 @@ mod tests {
         assert_eq!(own.ipv6, Some(NextHop::V6("2001:db8::1".parse().unwrap())));
         let own = own_next_hops("2001:db8:1::9".parse().unwrap(), &addresses);
         assert_eq!((own.ipv4, own.ipv6.is_some()), (None, true));
+    }
+
+    #[test]
+    fn sessions_that_come_up_together_share_a_reading() {
+        let mut addresses = RecentAddresses::default();
+        let start = Instant::now();
+        let mut reads = 0;
+        let mut at = |addresses: &mut RecentAddresses, ms| {
+            addresses.at_with(start + Duration::from_millis(ms), || {
+                reads += 1;
+                Vec::new()
+            });
+            reads
+        };
+        assert_eq!([0, 50, 99, 100, 150, 250].map(|ms| at(&mut addresses, ms)), [1, 1, 1, 2, 2, 3]);
+        addresses.forget();
+        assert_eq!(at(&mut addresses, 251), 4, "something has changed");
     }
 
     #[test]

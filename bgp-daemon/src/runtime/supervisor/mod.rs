@@ -31,6 +31,7 @@ use fib_sync::{FibEvent, FibHandle};
 use reflector::{Moved, PeerRole};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::addresses::RecentAddresses;
 use super::deferral::Deferral;
 use super::encoder::Subscription;
 use super::groups::Groups;
@@ -154,6 +155,8 @@ struct Supervisor {
     settling: BTreeSet<PeerRole>,
     /// [`Event::Regroup`] is on its way.
     regrouping: bool,
+    /// This host's addresses.
+    addresses: RecentAddresses,
     /// To ourselves, from tasks that wait for others.
     event_sender: mpsc::Sender<Event>,
     local: LocalRoutes,

@@ -1,13 +1,13 @@
 //! Which groups an established session is a member of, and how it moves to others.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bgp_core::types::{Family, PeerId};
 use reflector::{GroupKey, Moved};
 use tokio::sync::oneshot;
 
 use super::{Event, Supervisor};
-use crate::runtime::addresses::{HostAddress, host_addresses, own_next_hops};
+use crate::runtime::addresses::{HostAddress, own_next_hops};
 use crate::runtime::encoder::Subscription;
 use crate::runtime::peering::{group_keys, local_address};
 
@@ -15,7 +15,8 @@ impl Supervisor {
     /// Makes the peer a member of one group a family.
     pub(super) async fn join_groups(&mut self, peer: PeerId) -> Vec<Subscription> {
         let mut subscriptions = Vec::new();
-        for key in self.fitting_groups(peer, &host_addresses()) {
+        let addresses = self.addresses.at(Instant::now());
+        for key in self.fitting_groups(peer, &addresses) {
             let policy = self.policies.get(key.export);
             subscriptions.extend(self.groups.join(peer, key, policy, None).await);
         }
@@ -24,11 +25,13 @@ impl Supervisor {
 
     /// Moves an established session to the groups that fit its present settings, if those are others.
     pub(super) async fn regroup(&mut self, peer: PeerId) {
-        self.regroup_with(peer, &host_addresses()).await;
+        let addresses = self.addresses.at(Instant::now());
+        self.regroup_with(peer, &addresses).await;
     }
 
     /// Has every session looked at again soon: addresses come in numbers, with containers for example.
     pub(super) fn on_addresses_changed(&mut self) {
+        self.addresses.forget();
         if std::mem::replace(&mut self.regrouping, true) {
             return;
         }
@@ -43,7 +46,8 @@ impl Supervisor {
     /// Moves every session whose own next hop is another now.
     pub(super) async fn regroup_all(&mut self) {
         self.regrouping = false;
-        let addresses = host_addresses();
+        self.addresses.forget();
+        let addresses = self.addresses.at(Instant::now());
         let peers: Vec<PeerId> = self.peers.iter().map(|(_, peering)| peering.id).collect();
         for peer in peers {
             self.regroup_with(peer, &addresses).await;
@@ -67,7 +71,8 @@ impl Supervisor {
         moved: Moved,
         reply: oneshot::Sender<Subscription>,
     ) {
-        let key = self.fitting_groups(peer, &host_addresses()).into_iter().find(|key| key.family == family);
+        let addresses = self.addresses.at(Instant::now());
+        let key = self.fitting_groups(peer, &addresses).into_iter().find(|key| key.family == family);
         // Without an answer the session begins anew.
         let Some(key) = key else { return };
         let policy = self.policies.get(key.export);

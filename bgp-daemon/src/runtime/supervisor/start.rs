@@ -21,6 +21,7 @@ use super::{EVENT_QUEUE, Supervisor, Withheld};
 use crate::admin::{server, socket};
 use crate::cli::{Exit, Failure, Start};
 use crate::config::model::{Config, Decision, MAX_SHARDS, Mode, Originate};
+use crate::runtime::addresses::RecentAddresses;
 use crate::runtime::backend::Channel;
 use crate::runtime::deadline::deadline;
 use crate::runtime::deferral::Deferral;
@@ -106,6 +107,7 @@ async fn open(start: Start) -> Result<(Supervisor, Ends), Failure> {
         adopted,
         withheld: Withheld::Yes,
         settling: BTreeSet::new(),
+        addresses: RecentAddresses::default(),
         regrouping: false,
         event_sender: event_sender.clone(),
         local: LocalRoutes::default(),
