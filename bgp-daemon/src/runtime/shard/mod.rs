@@ -1,10 +1,12 @@
 //! The thread that owns a slice of all prefixes, and what others tell it.
 //!
 //! Everything that touches the tables is a [`ShardMessage`] on one bounded queue, so that what happened in
-//! order is seen in order: a peer's routes after the peer, a splice after the flushes before it. The thread
-//! never waits for an encoder: a group whose queue is full keeps a set of destinations instead.
+//! order is seen in order: a peer's routes after the peer, a splice after the flushes before it. Only a small
+//! batch of routes goes before what other peers have sent, so that a table that loads does not delay it. The
+//! thread never waits for an encoder: a group whose queue is full keeps a set of destinations instead.
 
 mod fib;
+mod inbox;
 mod outbox;
 mod thread;
 
@@ -109,8 +111,8 @@ pub async fn tell_all(shards: &[ShardSender], message: impl Fn() -> ShardMessage
 pub const SHARD_QUEUE: usize = 64;
 
 /// Batches one session may have under way. A batch is one read, some 1,000 routes of a full table, 80 KiB
-/// decoded and half a millisecond of a shard: a peer that loads a table keeps the shard fed, and whoever has
-/// a single change to tell waits behind two milliseconds of it, not behind a queue full.
+/// decoded and half a millisecond of a shard: a peer that loads a table keeps the shard fed, and thirty of
+/// them leave room for whoever has a single change to tell, which then goes first.
 pub const SESSION_CREDIT: usize = 4;
 
 /// Flushes and chunks of splices under way to an encoder, from each shard.

@@ -7,10 +7,10 @@ use bgp_core::rib::{Change, ChangeContext, ChangeSink, Hold, Ingest, NextHopStat
 use bgp_core::types::{Family, NlriKey, PeerId};
 use fib_sync::{FibHandle, NextHopRef};
 use reflector::{DeltaBatch, Export, ShardId};
-use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::fib::FibChanges;
+use super::inbox::Inbox;
 use super::outbox::Outbox;
 use crate::runtime::peering::{each, peer_info};
 use crate::runtime::session_task::SessionEvent;
@@ -41,6 +41,7 @@ pub fn spawn(setup: Setup) -> io::Result<(ShardSender, JoinHandle<()>)> {
         shard: setup.shard,
         route_task: setup.fib,
         queue,
+        inbox: Inbox::default(),
         outbox: Outbox::default(),
         batches: Vec::new(),
         leaving: Vec::new(),
@@ -63,6 +64,7 @@ struct Worker {
     sink: Sink,
     route_task: FibHandle,
     queue: mpsc::Receiver<ShardMessage>,
+    inbox: Inbox,
     outbox: Outbox,
     batches: Vec<DeltaBatch>,
     /// Peers to be forgotten once none of their paths is left.
@@ -90,27 +92,14 @@ impl Worker {
     fn run(&mut self) {
         let mut more = false;
         loop {
-            if !more {
+            if !more && self.inbox.is_empty() {
                 match self.queue.blocking_recv() {
-                    Some(message) => {
-                        if !self.handle(message) {
-                            return;
-                        }
-                    }
+                    Some(message) => self.inbox.put(message),
                     None => return,
                 }
             }
-            // Low latency when idle: the queue is empty after one batch. Large flushes when busy.
-            while self.shard.dirty() < FLUSH {
-                match self.queue.try_recv() {
-                    Ok(message) => {
-                        if !self.handle(message) {
-                            return;
-                        }
-                    }
-                    Err(TryRecvError::Empty) => break,
-                    Err(TryRecvError::Disconnected) => return,
-                }
+            if !self.take_in() {
+                return;
             }
             more = self.shard.step(BACKGROUND);
             self.flush();
@@ -122,6 +111,32 @@ impl Worker {
             }
             more |= self.outbox.rooms().any(|(id, open)| open && self.sink.export.is_behind(id));
         }
+    }
+
+    /// Handles messages until there is a flush to make. False ends the thread.
+    ///
+    /// Low latency when idle: nothing waits after one batch. Large flushes when busy, but for a small batch:
+    /// that has passed others so that it is decided now.
+    fn take_in(&mut self) -> bool {
+        let mut hurry = false;
+        while self.shard.dirty() < FLUSH {
+            let open = self.inbox.fill(&mut self.queue);
+            let message = match self.inbox.next_small() {
+                Some(message) => {
+                    hurry = true;
+                    message
+                }
+                None if hurry => break,
+                None => match self.inbox.next_other() {
+                    Some(message) => message,
+                    None => return open,
+                },
+            };
+            if !self.handle(message) {
+                return false;
+            }
+        }
+        true
     }
 
     /// False ends the thread.

@@ -1,0 +1,215 @@
+//! The order in which a shard does what it is told.
+//!
+//! Sessions that load whole tables keep a row of batches waiting. A single change of another peer need not
+//! wait behind them: what must be seen in order is what one peer says, and what is said about it. So a
+//! small batch goes first, unless something of its own peer waits already.
+
+use std::collections::VecDeque;
+
+use bgp_core::types::{NlriBlock, PeerId};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
+
+use super::ShardMessage;
+use crate::runtime::session_task::SessionEvent;
+
+/// Messages received and not yet handled.
+#[derive(Debug)]
+pub(super) struct Inbox<M = ShardMessage> {
+    small: VecDeque<M>,
+    others: VecDeque<M>,
+    /// Small ones taken since one of the others was.
+    row: usize,
+}
+
+/// What the order depends on.
+pub(super) trait Ranked {
+    /// Whose state the message changes, if it is one peer's.
+    fn subject(&self) -> Option<PeerId>;
+
+    /// A few routes of a peer, and nothing else.
+    fn is_small(&self) -> bool;
+}
+
+impl<M> Default for Inbox<M> {
+    fn default() -> Self {
+        Self { small: VecDeque::new(), others: VecDeque::new(), row: 0 }
+    }
+}
+
+impl<M: Ranked> Inbox<M> {
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.small.is_empty() && self.others.is_empty()
+    }
+
+    /// Takes in what has arrived, as much as there is room for. False once nobody can send any more.
+    pub(super) fn fill(&mut self, queue: &mut mpsc::Receiver<M>) -> bool {
+        while self.small.len() + self.others.len() < ROOM {
+            match queue.try_recv() {
+                Ok(message) => self.put(message),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+        true
+    }
+
+    /// Takes in one message.
+    pub(super) fn put(&mut self, message: M) {
+        let waits = |peer| self.others.iter().any(|other| other.subject() == Some(peer));
+        let first = message.is_small() && !message.subject().is_some_and(waits);
+        let lane = if first { &mut self.small } else { &mut self.others };
+        lane.push_back(message);
+    }
+
+    /// The next message that goes before the others. There is none after a row of them while others wait:
+    /// those are to be served some time too.
+    pub(super) fn next_small(&mut self) -> Option<M> {
+        if self.row >= ROW && !self.others.is_empty() {
+            return None;
+        }
+        let message = self.small.pop_front()?;
+        self.row += 1;
+        Some(message)
+    }
+
+    /// The next of the others.
+    pub(super) fn next_other(&mut self) -> Option<M> {
+        self.row = 0;
+        self.others.pop_front()
+    }
+}
+
+impl Ranked for ShardMessage {
+    fn subject(&self) -> Option<PeerId> {
+        match self {
+            Self::Ingest(batch) => Some(batch.peer),
+            Self::PeerChanged(peer, _) | Self::Forget(peer) => Some(*peer),
+            _ => None,
+        }
+    }
+
+    fn is_small(&self) -> bool {
+        matches!(self, Self::Ingest(batch) if are_few_routes(&batch.events))
+    }
+}
+
+fn are_few_routes(events: &[SessionEvent]) -> bool {
+    let mut routes = 0;
+    events.iter().all(|event| match event {
+        SessionEvent::Update(update) => {
+            let announced = update.announced.iter().map(|announcement| announcement.nlri.len());
+            routes += announced.chain(update.withdrawn.iter().map(NlriBlock::len)).sum::<usize>();
+            routes <= SMALL
+        }
+        _ => false,
+    })
+}
+
+/// Routes in a batch that goes first: what a host changes at a time, and a small part of what a session
+/// that loads a table sends at a time.
+const SMALL: usize = 32;
+/// Small batches in a row while others wait.
+const ROW: usize = 64;
+/// Messages taken out of the queue ahead of time. With the queue itself as much as fifty sessions that load
+/// a table may have under way: a small one must not stay outside for them. 10 MiB at most.
+const ROOM: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use bgp_core::wire::Update;
+
+    use super::*;
+
+    /// About a peer, small or not, and what it says.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    struct Note(Option<u16>, bool, usize);
+
+    impl Ranked for Note {
+        fn subject(&self) -> Option<PeerId> {
+            self.0.map(PeerId)
+        }
+
+        fn is_small(&self) -> bool {
+            self.1
+        }
+    }
+
+    /// As the shard does.
+    fn next(inbox: &mut Inbox<Note>) -> Option<Note> {
+        inbox.next_small().or_else(|| inbox.next_other())
+    }
+
+    #[test]
+    fn a_small_batch_passes_the_large_ones_of_others() {
+        let mut inbox = Inbox::default();
+        let (large, about, small) = (Note(Some(1), false, 0), Note(None, false, 1), Note(Some(2), true, 2));
+        [large, large, about, small].map(|note| inbox.put(note));
+        assert_eq!(
+            [(); 5].map(|()| next(&mut inbox)),
+            [Some(small), Some(large), Some(large), Some(about), None]
+        );
+        assert!(inbox.is_empty());
+    }
+
+    /// Every run of seven messages of two peers and of nobody, taken out between any two of them or at the
+    /// end: what a peer says, and what is said of no peer, stays in order.
+    #[test]
+    fn the_order_of_each_peer_is_kept() {
+        let kinds = [(Some(1), true), (Some(1), false), (Some(2), true), (Some(2), false), (None, false)];
+        for run in 0..5usize.pow(7) * 8 {
+            let mut inbox = Inbox::default();
+            let mut out = Vec::new();
+            for at in 0..7usize {
+                let (peer, small) = kinds[run / 8 / 5usize.pow(at as u32) % 5];
+                inbox.put(Note(peer, small, at));
+                if run % 8 == at {
+                    out.extend(next(&mut inbox));
+                }
+            }
+            while let Some(note) = next(&mut inbox) {
+                out.push(note);
+            }
+            assert_eq!(out.len(), 7);
+            let mut last = HashMap::new();
+            for Note(peer, _, number) in out {
+                assert!(last.insert(peer, number).is_none_or(|before| before < number), "run {run}");
+            }
+        }
+    }
+
+    #[test]
+    fn small_ones_without_end_do_not_starve_the_others() {
+        let mut inbox = Inbox::default();
+        inbox.put(Note(Some(1), false, 0));
+        let turns = (1..1000).position(|number| {
+            inbox.put(Note(Some(2), true, number));
+            next(&mut inbox) == Some(Note(Some(1), false, 0))
+        });
+        assert_eq!(turns, Some(ROW));
+    }
+
+    #[test]
+    fn the_inbox_is_bounded_and_leaves_the_rest_in_the_queue() {
+        let (sender, mut queue) = mpsc::channel(2 * ROOM);
+        (0..2 * ROOM).for_each(|number| sender.try_send(Note(Some(1), false, number)).unwrap());
+        let mut inbox = Inbox::default();
+        assert!(inbox.fill(&mut queue));
+        assert_eq!(queue.len(), ROOM);
+        drop(sender);
+        while next(&mut inbox).is_some() {}
+        assert!(inbox.fill(&mut queue));
+        while next(&mut inbox).is_some() {}
+        assert!(!inbox.fill(&mut queue), "nobody can send any more");
+    }
+
+    #[test]
+    fn only_routes_are_small() {
+        assert!(are_few_routes(&[SessionEvent::Update(Update::default())]));
+        let refresh = SessionEvent::MarkStale(bgp_core::types::Family::IPV4_UNICAST);
+        assert!(!are_few_routes(&[SessionEvent::Update(Update::default()), refresh]));
+    }
+}
