@@ -162,10 +162,12 @@ impl GroupOut {
         self.tombs_len += 1;
     }
 
-    /// Forgets what was withdrawn up to `flush`; destinations that became empty go to `emptied`.
-    pub(super) fn forget(&mut self, flush: u32, emptied: &mut Vec<DestId>) {
-        while self.tombs.front().is_some_and(|(of, _)| *of <= flush) {
-            let Some((of, dests)) = self.tombs.pop_front() else { return };
+    /// Forgets what was withdrawn up to `flush`, oldest first, ending with the flush that makes it `limit`
+    /// or more; destinations that became empty go to `emptied`. Returns whether that was all.
+    pub(super) fn forget(&mut self, flush: u32, limit: usize, emptied: &mut Vec<DestId>) -> bool {
+        let stop = self.tombs_len.saturating_sub(limit);
+        while self.tombs_len > stop && self.tombs.front().is_some_and(|(of, _)| *of <= flush) {
+            let Some((of, dests)) = self.tombs.pop_front() else { break };
             self.tombs_len -= dests.len();
             for dest in dests {
                 let entry = self.adj.entry(dest);
@@ -179,6 +181,7 @@ impl GroupOut {
         if self.adj.live() == 0 && self.adj.tombstones() == 0 {
             self.adj.shrink();
         }
+        self.tombs.front().is_none_or(|(of, _)| *of > flush)
     }
 
     /// Keeps the number of tombstones bounded, at the price of whoever is furthest behind.
@@ -190,7 +193,7 @@ impl GroupOut {
                 return;
             }
             self.floor = *oldest;
-            self.forget(self.floor, emptied);
+            self.forget(self.floor, usize::MAX, emptied);
         }
     }
 
@@ -220,3 +223,49 @@ const TOMBSTONE: OutEntry = OutEntry { state: OutState::Tombstone, ..OutEntry::E
 /// About 8 MiB with the slots they keep in the table. Members that are in step never need one; beyond the
 /// bound one that fell behind long ago has to be told everything again.
 const MAX_TOMBSTONES: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::{NextHopRule, Speaker, WireMode};
+    use crate::rules::PeerRole;
+    use bgp_core::policy::PolicyId;
+    use bgp_core::rib::TableId;
+    use bgp_core::types::{Asn, ClusterId, Family, RouterId};
+
+    fn group() -> GroupOut {
+        let key = GroupKey {
+            table: TableId::MAIN,
+            family: Family::IPV4_UNICAST,
+            role: PeerRole::External,
+            export: PolicyId::ACCEPT,
+            next_hop: NextHopRule::Auto,
+            local_next_hop: None,
+            speaker: Speaker { asn: Asn(65000), router_id: RouterId(1), cluster_id: ClusterId(1) },
+            loop_asn: None,
+            wire: WireMode::default(),
+        };
+        GroupOut::new(GroupId(0), ShardId(0), key, Arc::new(Policy::accept()))
+    }
+
+    #[test]
+    fn tombstones_are_forgotten_in_pieces_and_none_twice() {
+        let mut group = group();
+        for flush in 1..=10 {
+            for dest in (flush * 100..flush * 100 + 100).map(DestId) {
+                group.adj.put(dest, OutEntry { flush, ..TOMBSTONE });
+                group.bury(flush, dest);
+            }
+        }
+        let mut emptied = Vec::new();
+        // Two flushes make up the 150, and flush 9 is the last that may be forgotten.
+        let mut left = Vec::new();
+        while !group.forget(9, 150, &mut emptied) {
+            left.push(group.tombs_len);
+        }
+        assert_eq!(left, [800, 600, 400, 200]);
+        assert_eq!((group.tombs_len, group.adj.tombstones()), (100, 100));
+        emptied.sort_unstable_by_key(|dest| dest.0);
+        assert_eq!(emptied, (100..1000).map(DestId).collect::<Vec<_>>());
+    }
+}

@@ -178,7 +178,9 @@ impl Export {
             }
             Ask::Forget { flush } => {
                 let mut emptied = Vec::new();
-                group.forget(flush, &mut emptied);
+                if !group.forget(flush, MAX_FORGET, &mut emptied) {
+                    self.asked.push_back(request);
+                }
                 self.give_back(at, &mut emptied, routes);
                 None
             }
@@ -268,6 +270,10 @@ impl ChangeSink for Export {
         hold
     }
 }
+
+/// Withdrawn destinations forgotten at a time, and the rest of a flush: a millisecond or two during which
+/// nobody's routes are decided.
+const MAX_FORGET: usize = 16 << 10;
 
 /// Destinations looked at for one flush of a group that was behind.
 const MAX_CATCH_UP: usize = 4096;
