@@ -147,7 +147,7 @@ mod tests {
     fn a_small_batch_passes_the_large_ones_of_others() {
         let mut inbox = Inbox::default();
         let (large, about, small) = (Note(Some(1), false, 0), Note(None, false, 1), Note(Some(2), true, 2));
-        [large, large, about, small].map(|note| inbox.put(note));
+        [large, large, about, small].into_iter().for_each(|note| inbox.put(note));
         assert_eq!(
             [(); 5].map(|()| next(&mut inbox)),
             [Some(small), Some(large), Some(large), Some(about), None]
