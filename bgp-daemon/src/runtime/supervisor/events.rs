@@ -78,6 +78,7 @@ impl Supervisor {
         }
         peering.generation = generation;
         peering.up = None;
+        self.forget_next_hop(peer);
         self.deferral.down(peer);
         self.groups.leave(peer).await;
     }

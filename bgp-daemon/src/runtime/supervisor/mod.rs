@@ -19,7 +19,7 @@ mod report;
 mod restart;
 mod start;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -167,6 +167,8 @@ struct Supervisor {
     mail: Mail,
     log: LogControl,
     problems: Vec<String>,
+    /// Sessions without an own address of one of their families, by the number of that: in words.
+    without_next_hop: BTreeMap<(PeerId, u16), String>,
 }
 
 /// Where the withheld consequences of a restart stand.
@@ -198,11 +200,9 @@ impl Supervisor {
         }
     }
 
-    fn problem(&mut self, text: String) {
-        tracing::warn!("{text}");
-        if self.problems.len() < MAX_PROBLEMS && !self.problems.contains(&text) {
-            self.problems.push(text);
-        }
+    /// What an operator should look at now.
+    fn problems(&self) -> Vec<String> {
+        self.problems.iter().chain(self.without_next_hop.values()).take(MAX_PROBLEMS).cloned().collect()
     }
 }
 

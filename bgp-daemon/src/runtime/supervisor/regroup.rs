@@ -1,5 +1,6 @@
 //! Which groups an established session is a member of, and how it moves to others.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use bgp_core::types::{Family, PeerId};
@@ -88,18 +89,36 @@ impl Supervisor {
         self.regroup(peer).await;
     }
 
+    /// A problem for as long as a peer of this `name` lacks an own address, and none without a name.
+    fn note_next_hop(&mut self, peer: PeerId, family: Family, name: Option<&str>, local: IpAddr) {
+        let place = (peer, family.afi);
+        let Some(name) = name else {
+            self.without_next_hop.remove(&place);
+            return;
+        };
+        let version = if family.afi == 1 { "IPv4" } else { "IPv6" };
+        let text = format!(
+            "peer {name}: no own {version} address on the interface of {local}; routes that need one as next hop are not sent",
+        );
+        if self.without_next_hop.insert(place, text.clone()).is_none() {
+            tracing::warn!("{text}");
+        }
+    }
+
+    /// The peer has no session that could lack anything.
+    pub(super) fn forget_next_hop(&mut self, peer: PeerId) {
+        self.without_next_hop.retain(|(of, _), _| *of != peer);
+    }
+
     fn fitting_groups(&mut self, peer: PeerId, addresses: &[HostAddress]) -> Vec<GroupKey> {
         let Some(peering) = self.peers.by_id(peer) else { return Vec::new() };
         let Some(negotiated) = peering.up.as_ref().map(|up| up.negotiated.clone()) else { return Vec::new() };
         let settings = peering.settings.borrow().clone();
         let local = local_address(&negotiated);
         let keys = group_keys(&self.config, &settings, &negotiated, own_next_hops(local, addresses));
-        for key in keys.iter().filter(|key| key.local_next_hop.is_none()) {
-            self.problem(format!(
-                "peer {}: no own {} address on the interface of {local}; routes that need one as next hop are not sent",
-                settings.neighbor.name,
-                if key.family.afi == 1 { "IPv4" } else { "IPv6" },
-            ));
+        for key in &keys {
+            let name = key.local_next_hop.is_none().then_some(&*settings.neighbor.name);
+            self.note_next_hop(peer, key.family, name, local);
         }
         keys
     }

@@ -67,6 +67,7 @@ impl Supervisor {
                 tracing::info!(peer = name, "removed from the configuration");
                 if let Some(peering) = self.peers.remove(*address) {
                     self.deferral.without(peering.id);
+                    self.forget_next_hop(peering.id);
                     let farewell = Input::Stop(StopReason::Deconfigured);
                     peering.command(SessionCommand::Finish(farewell)).await;
                     self.groups.leave(peering.id).await;

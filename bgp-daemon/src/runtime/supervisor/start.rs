@@ -3,7 +3,7 @@
 //! Everything that can be refused (sockets, ports, the kernel) is opened before anything is told to anybody,
 //! so that a daemon that cannot run says so and changes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -123,6 +123,7 @@ async fn open(start: Start) -> Result<(Supervisor, Ends), Failure> {
         config_status: super::report::first_status(),
         started: (now, SystemTime::now()),
         problems: start.loaded.warnings.lines().collect(),
+        without_next_hop: BTreeMap::new(),
         config,
     };
     supervisor.config_status.path = supervisor.path.display().to_string();

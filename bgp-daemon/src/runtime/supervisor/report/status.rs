@@ -74,7 +74,7 @@ impl Supervisor {
             tables: self.tables(&shards),
             fib: self.fib_status(&snapshot),
             memory: memory(&shards, groups.iter().map(|group| group.report.figures.log_bytes).sum()),
-            problems: self.problems.clone(),
+            problems: self.problems(),
         }
     }
 
