@@ -104,6 +104,8 @@ pub trait Backend: Send + Sync + 'static {
     fn groups(&self) -> impl Future<Output = Result<Vec<Group>, ApiError>> + Send;
     /// The configuration in force.
     fn config(&self) -> impl Future<Output = Result<ConfigReport, ApiError>> + Send;
+    /// Returns when the supervisor and every shard have looked at their queues.
+    fn turn(&self) -> impl Future<Output = Result<(), ApiError>> + Send;
     /// Does something; the reply comes when it is done, or when it is refused.
     fn act(&self, action: Action) -> impl Future<Output = Result<Done, ApiError>> + Send;
 }

@@ -12,6 +12,9 @@ pub(crate) enum Endpoint {
     Groups,
     Config,
     OpenApi,
+    Metrics,
+    Livez,
+    Readyz,
     Announce,
     Withdraw,
     Reload,
@@ -40,6 +43,9 @@ impl Endpoint {
         Self::Groups,
         Self::Config,
         Self::OpenApi,
+        Self::Metrics,
+        Self::Livez,
+        Self::Readyz,
         Self::Announce,
         Self::Withdraw,
         Self::Reload,
@@ -61,7 +67,10 @@ impl Endpoint {
             | Self::Fib
             | Self::Groups
             | Self::Config
-            | Self::OpenApi => Method::Get,
+            | Self::OpenApi
+            | Self::Metrics
+            | Self::Livez
+            | Self::Readyz => Method::Get,
             Self::Announce
             | Self::Withdraw
             | Self::Reload
@@ -85,6 +94,9 @@ impl Endpoint {
             Self::Groups => "/v1/groups",
             Self::Config => "/v1/config",
             Self::OpenApi => "/v1/openapi.json",
+            Self::Metrics => "/metrics",
+            Self::Livez => "/livez",
+            Self::Readyz => "/readyz",
             Self::Announce => "/v1/announce",
             Self::Withdraw => "/v1/withdraw",
             Self::Reload => "/v1/reload",

@@ -78,6 +78,16 @@ pub(super) fn explain_prefix(query: &str) -> Result<IpNet, ApiError> {
     prefix(&from_query::<Explain>(query)?.prefix)
 }
 
+/// Whether `GET /metrics` is to have series of each peer; it has unless they are declined.
+pub(super) fn peer_series(query: &str) -> Result<bool, ApiError> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Written {
+        peers: Option<bool>,
+    }
+    Ok(from_query::<Written>(query)?.peers.unwrap_or(true))
+}
+
 /// The prefixes of a body: at least one, none with host bits.
 pub(super) fn valid_prefixes(body: Prefixes) -> Result<Vec<IpNet>, ApiError> {
     if body.prefixes.is_empty() {

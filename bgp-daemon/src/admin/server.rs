@@ -1,269 +1,107 @@
-//! The admin server: HTTP over a Unix socket, in front of a [`Backend`].
+//! The admin server: HTTP in front of a [`Backend`], on a Unix socket or, for readers alone, on a TCP port.
 //!
-//! Clients are few and local, and still must not be able to hurt: requests, clients and the time
-//! of each are bounded, and one connection carries one request, so that an idle one holds nothing.
+//! Clients are few, and still must not be able to hurt: requests, clients and the time of each are bounded,
+//! and one connection carries one request, so that an idle one holds nothing. Slow ones cannot keep others
+//! out: when no place is free, the connection that has been there longest makes room.
 
-use std::convert::Infallible;
+use std::collections::VecDeque;
 use std::future::Future;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
-use axum::{Json, Router};
+use axum::Router;
+use axum::serve::Listener;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use tokio::net::UnixListener;
-use tokio::sync::Semaphore;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::api::{ApiError, Disable, ErrorCode, Failure, Groups, Peers, Prefixes, Refresh, Reply};
-use super::backend::{Action, Backend};
-use super::endpoint::{Endpoint, Method};
-use super::params::{explain_prefix, route_params, valid_prefixes};
-use super::stream::routes_body;
+use super::backend::Backend;
+use super::router::router;
 
-/// The document of `GET /v1/openapi.json`.
-pub const OPENAPI: &str = include_str!("openapi.json");
+/// What clients of a listener may do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// Everything.
+    Full,
+    /// Read: requests that act are not there.
+    ReadOnly,
+}
 
 /// Answers requests until `stop` completes; then no more are taken.
-pub async fn serve<B: Backend>(listener: UnixListener, backend: Arc<B>, stop: impl Future<Output = ()>) {
-    let router = router(backend);
-    let slots = Arc::new(Semaphore::new(MAX_CLIENTS));
-    let accept = async {
-        loop {
-            // The slot comes first: clients beyond the bound wait in the kernel's queue.
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    // Out of file descriptors, most likely: give others time to close theirs.
-                    tracing::warn!(%error, "admin socket: cannot accept");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            };
-            let service = TowerToHyperService::new(router.clone());
-            tokio::spawn(async move {
-                let connection = http1::Builder::new()
-                    .keep_alive(false)
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEADER_TIMEOUT)
-                    .serve_connection(TokioIo::new(stream), service);
-                // A client that goes away in the middle is its own affair.
-                let _ = tokio::time::timeout(REQUEST_TIMEOUT, connection).await;
-                drop(slot);
-            });
-        }
-    };
+pub async fn serve<B: Backend, L: Listener>(
+    listener: L,
+    backend: Arc<B>,
+    access: Access,
+    stop: impl Future<Output = ()>,
+) {
     tokio::select! {
-        () = accept => {}
+        () = accept(listener, router(backend, access)) => {}
         () = stop => {}
     }
 }
 
-/// The routes of the API, made from [`Endpoint::ALL`].
-pub(crate) fn router<B: Backend>(backend: Arc<B>) -> Router {
-    let mut router = Router::new();
-    for endpoint in Endpoint::ALL {
-        router = router.route(endpoint.path(), handler::<B>(*endpoint));
-    }
-    router
-        .fallback(async || {
-            failure(&ApiError::new(ErrorCode::NotFound, "no such path").hint("see /v1/openapi.json"))
-        })
-        .method_not_allowed_fallback(async || {
-            let error = ApiError::new(ErrorCode::Invalid, "wrong method: reading is GET, doing is POST");
-            (StatusCode::METHOD_NOT_ALLOWED, Json(Failure { error })).into_response()
-        })
-        .with_state(backend)
-}
-
-fn handler<B: Backend>(endpoint: Endpoint) -> MethodRouter<Arc<B>, Infallible> {
-    match endpoint.method() {
-        Method::Get => reader(endpoint),
-        Method::Post => actor(endpoint),
+async fn accept(mut listener: impl Listener, router: Router) {
+    let slots = Arc::new(Semaphore::new(MAX_CLIENTS));
+    let mut open = VecDeque::new();
+    loop {
+        let (stream, _) = listener.accept().await;
+        let Some(slot) = place(&slots, &mut open).await else { return };
+        open.push_back((Instant::now(), tokio::spawn(answer(stream, router.clone(), slot))));
     }
 }
 
-fn reader<B: Backend>(endpoint: Endpoint) -> MethodRouter<Arc<B>, Infallible> {
-    match endpoint {
-        Endpoint::Status => get(async |State(b): State<Arc<B>>| reply(b.status().await)),
-        Endpoint::Peers => {
-            get(async |State(b): State<Arc<B>>| reply(b.peers().await.map(|peers| Peers { peers })))
-        }
-        Endpoint::Peer => get(async |State(b): State<Arc<B>>, Path(peer): Path<String>| {
-            reply(one_peer(b.as_ref(), &peer).await)
-        }),
-        Endpoint::Routes => get(routes::<B>),
-        Endpoint::Explain => get(async |State(b): State<Arc<B>>, RawQuery(query): RawQuery| {
-            reply(match explain_prefix(query.as_deref().unwrap_or_default()) {
-                Ok(prefix) => b.explain(prefix).await,
-                Err(error) => Err(error),
-            })
-        }),
-        Endpoint::Fib => get(async |State(b): State<Arc<B>>| reply(b.fib().await)),
-        Endpoint::Groups => {
-            get(async |State(b): State<Arc<B>>| reply(b.groups().await.map(|groups| Groups { groups })))
-        }
-        Endpoint::Config => get(async |State(b): State<Arc<B>>| reply(b.config().await)),
-        _ => get(async || ([(header::CONTENT_TYPE, "application/json")], OPENAPI)),
-    }
-}
-
-fn actor<B: Backend>(endpoint: Endpoint) -> MethodRouter<Arc<B>, Infallible> {
-    post(async move |State(b): State<Arc<B>>, path: Option<Path<String>>, request: Request| {
-        let peer = path.as_ref().map_or("", |Path(peer)| peer.as_str());
-        let body = match whole_body(request).await {
-            Ok(body) => body,
-            Err((status, message)) => {
-                let error = ApiError::new(ErrorCode::Invalid, message);
-                return (status, Json(Reply::new(Failure { error }))).into_response();
+/// A place for one client more. Those after it wait in the kernel's queue.
+async fn place(
+    slots: &Arc<Semaphore>,
+    open: &mut VecDeque<(Instant, JoinHandle<()>)>,
+) -> Option<OwnedSemaphorePermit> {
+    loop {
+        open.retain(|(_, connection)| !connection.is_finished());
+        let oldest = open.front().map_or_else(Instant::now, |(since, _)| *since);
+        match timeout_at(oldest + PATIENCE, Arc::clone(slots).acquire_owned()).await {
+            Ok(slot) => return slot.ok(),
+            Err(_) => {
+                if let Some((_, oldest)) = open.pop_front() {
+                    oldest.abort();
+                    // Its place is free when it has ended, and not before.
+                    let _ = oldest.await;
+                }
             }
-        };
-        reply(match action(b.as_ref(), endpoint, peer, &body).await {
-            Ok(action) => {
-                tracing::info!(?action, "asked through the admin socket");
-                b.act(action).await
-            }
-            Err(error) => Err(error),
-        })
-    })
-}
-
-/// Reads a body that is neither too long nor too slow; one that says it is too long is not waited for.
-async fn whole_body(request: Request) -> Result<Bytes, (StatusCode, String)> {
-    let too_long = || (StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {MAX_BODY} octets"));
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if length.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > MAX_BODY as u64) {
-        return Err(too_long());
-    }
-    let body = axum::body::to_bytes(request.into_body(), MAX_BODY);
-    match tokio::time::timeout(BODY_TIMEOUT, body).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => Err(too_long()),
-        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the body did not come".to_owned())),
+        }
     }
 }
 
-async fn action<B: Backend>(
-    backend: &B,
-    endpoint: Endpoint,
-    peer: &str,
-    body: &[u8],
-) -> Result<Action, ApiError> {
-    Ok(match endpoint {
-        Endpoint::Announce => Action::Announce(valid_prefixes(read::<Prefixes>(body)?)?),
-        Endpoint::Withdraw => Action::Withdraw(valid_prefixes(read::<Prefixes>(body)?)?),
-        Endpoint::Reload => Action::Reload,
-        Endpoint::Repair => Action::RepairFib,
-        Endpoint::Refresh => {
-            let Refresh { direction } = read_or_default(body)?;
-            Action::Refresh { peer: address_of(backend, peer).await?, direction }
-        }
-        Endpoint::Clear => Action::Clear { peer: address_of(backend, peer).await? },
-        Endpoint::Disable => {
-            let Disable { message } = read_or_default(body)?;
-            let length = message.as_ref().map_or(0, String::len);
-            if length > MAX_SHUTDOWN_MESSAGE {
-                let text = format!("the message has {length} octets, of at most {MAX_SHUTDOWN_MESSAGE}");
-                return Err(ApiError::new(ErrorCode::Invalid, text).hint("RFC 9003 has no room for more"));
-            }
-            Action::Disable { peer: address_of(backend, peer).await?, message }
-        }
-        Endpoint::Enable => Action::Enable { peer: address_of(backend, peer).await? },
-        other => return Err(ApiError::new(ErrorCode::Invalid, format!("{} takes no POST", other.path()))),
-    })
-}
-
-async fn routes<B: Backend>(State(backend): State<Arc<B>>, RawQuery(query): RawQuery) -> Response {
-    let answer = async {
-        let params = route_params(query.as_deref().unwrap_or_default())?;
-        let view = match &params.peer {
-            Some((peer, view)) => view(address_of(backend.as_ref(), peer).await?),
-            None => params.view,
-        };
-        let stream = backend.routes(params.query(view)).await?;
-        routes_body(stream, params.lines).await
-    };
-    match answer.await {
-        Ok((content_type, body)) => {
-            ([(header::CONTENT_TYPE, content_type)], Body::from_stream(body)).into_response()
-        }
-        Err(error) => failure(&error),
-    }
-}
-
-async fn one_peer<B: Backend>(backend: &B, peer: &str) -> Result<super::api::Peer, ApiError> {
-    let peers = backend.peers().await?;
-    let names: Vec<String> = peers.iter().map(|peer| peer.name.clone()).collect();
-    let address = peer.parse::<IpAddr>().ok();
-    let found = peers.into_iter().find(|p| p.name == peer || Some(p.address) == address);
-    found.ok_or_else(|| {
-        let error = ApiError::new(ErrorCode::NotFound, format!("no peer is called {peer:?}"));
-        let closest = names
-            .iter()
-            .max_by(|a, b| strsim::jaro_winkler(a, peer).total_cmp(&strsim::jaro_winkler(b, peer)));
-        match closest {
-            Some(name) if strsim::jaro_winkler(name, peer) > 0.8 => {
-                error.hint(format!("did you mean `{name}`?"))
-            }
-            _ => error.hint("`peregrine peers` lists them; a name or an address will do"),
-        }
-    })
-}
-
-async fn address_of<B: Backend>(backend: &B, peer: &str) -> Result<IpAddr, ApiError> {
-    one_peer(backend, peer).await.map(|peer| peer.address)
-}
-
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| {
-        ApiError::new(ErrorCode::Invalid, format!("the body is not what was expected: {error}"))
-    })
-}
-
-fn read_or_default<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, ApiError> {
-    if body.is_empty() { Ok(T::default()) } else { read(body) }
-}
-
-fn reply<T: Serialize>(result: Result<T, ApiError>) -> Response {
-    match result {
-        Ok(body) => Json(Reply::new(body)).into_response(),
-        Err(error) => failure(&error),
-    }
-}
-
-fn failure(error: &ApiError) -> Response {
-    let status = match error.code {
-        ErrorCode::Invalid => StatusCode::BAD_REQUEST,
-        ErrorCode::NotFound => StatusCode::NOT_FOUND,
-        ErrorCode::Failed => StatusCode::CONFLICT,
-        ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    (status, Json(Reply::new(Failure { error: error.clone() }))).into_response()
+async fn answer<S>(stream: S, router: Router, slot: OwnedSemaphorePermit)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let connection = http1::Builder::new()
+        .keep_alive(false)
+        .max_buf_size(MAX_HEAD)
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    // A client that goes away in the middle is its own affair.
+    let _ = timeout(REQUEST_TIMEOUT, connection).await;
+    drop(slot);
 }
 
 /// Clients served at a time: an operator, scripts and a dashboard, with room to spare.
 const MAX_CLIENTS: usize = 32;
 
-/// Octets of a request's body: some 40,000 prefixes to announce.
-const MAX_BODY: usize = 1 << 20;
+/// What a connection has for itself even when others wait for its place. Whoever reads a million routes keeps
+/// it beside 31 others for as long as it takes.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Octets of a request's head.
+const MAX_HEAD: usize = 64 << 10;
 
 /// For the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// For the body of a request.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// For a whole request and its answer: a million routes to a slow terminal, not for ever.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
-
-/// Octets of a shutdown communication (RFC 9003 §2).
-const MAX_SHUTDOWN_MESSAGE: usize = 255;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::api::{
-    DaemonState, Explanation, FibReport, Group, Peer, PeerKind, RestartState, Route, RouteFlags,
+    DaemonState, Explanation, FibReport, Group, MemoryUse, Peer, PeerKind, RestartState, Route, RouteFlags,
     SessionState, Status,
 };
 use super::table::{Column, Table, age, left, octets, right};
@@ -45,13 +45,24 @@ pub fn status(status: &Status, now: u64) -> String {
     }
     line("kernel", fib_line(&status.fib));
     for memory in &status.memory {
-        let items = memory.items.map(|items| format!(" ({items})")).unwrap_or_default();
-        line("memory", format!("{}: {}{items}", memory.component, octets(memory.bytes)));
+        line("memory", memory_line(memory));
     }
     for problem in &status.problems {
         line("problem", problem.clone());
     }
     out
+}
+
+fn memory_line(memory: &MemoryUse) -> String {
+    let items = memory.items.map(|items| format!(" ({items})")).unwrap_or_default();
+    let each = |bytes: Option<f64>, what| bytes.map(|b| format!(", {b:.1} B a {what}")).unwrap_or_default();
+    format!(
+        "{}: {}{items}{}{}",
+        memory.component,
+        octets(memory.bytes),
+        each(memory.per_destination, "destination"),
+        each(memory.per_path, "path")
+    )
 }
 
 fn fib_line(fib: &super::api::FibStatus) -> String {

@@ -125,6 +125,7 @@ fn restart_keys(old: &Config, new: &Config) -> Vec<&'static str> {
         ("node.listen", old.node.listen == new.node.listen),
         ("node.shards", old.node.shards == new.node.shards),
         ("api.socket", old.api.socket == new.api.socket),
+        ("api.http", old.api.http == new.api.http),
         ("reflector.cluster-id", old.reflector.cluster_id == new.reflector.cluster_id),
         ("log.format", old.log.format == new.log.format),
         ("fib.program", old.fib.program == new.fib.program),

@@ -72,6 +72,8 @@ pub const MAX_SHARDS: u8 = 16;
 pub struct Api {
     /// Path of the Unix socket.
     pub socket: PathBuf,
+    /// Address of the read-only HTTP server, if there is one.
+    pub http: Option<SocketAddr>,
 }
 
 /// One peer (`[[neighbor]]`).

@@ -46,7 +46,7 @@ The file is TOML. Unknown keys are errors, and every error of a file is shown at
 `peregrine check --config FILE`, each with its line and column. A reload (`peregrine reload`, or
 SIGHUP) is one transaction: all of it or none, and a session is only torn down when its own identity
 changed: who the peer is, how it is reached, and what was offered to it. Keys that only a restart can
-change (all of `[node]`, `api.socket`, `reflector.cluster-id`, `log.format` and all of `[fib]` but
+change (all of `[node]`, all of `[api]`, `reflector.cluster-id`, `log.format` and all of `[fib]` but
 `keep-on-exit`) make a reload fail as a whole.
 
 Keys marked as not available are known to this version, and refused when they are used.

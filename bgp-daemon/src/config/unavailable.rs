@@ -10,7 +10,6 @@ use super::text::Span;
 
 /// Path of a key, and the value that asks for nothing and is therefore fine.
 const UNAVAILABLE: &[(&str, Option<&str>)] = &[
-    ("api.http", None),
     ("api.bird-socket", None),
     ("api.bird6-socket", None),
     ("datastore", None),

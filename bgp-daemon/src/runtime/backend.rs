@@ -61,6 +61,10 @@ impl Backend for Channel {
         self.ask(Request::Config).await
     }
 
+    async fn turn(&self) -> Result<(), ApiError> {
+        self.ask(Request::Turn).await
+    }
+
     async fn act(&self, action: Action) -> Result<Done, ApiError> {
         self.ask(|reply| Request::Act(action, reply)).await
     }

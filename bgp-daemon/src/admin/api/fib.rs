@@ -15,16 +15,46 @@ pub struct FibStatus {
     pub programmed: u64,
     /// Waiting to be written, or for a next hop to resolve.
     pub pending: u64,
+    /// Of these, the ones that wait for a next hop.
+    pub unresolved: u64,
+    /// Routes that differ from what is desired, no change being in flight.
+    pub drift: u64,
     /// Refused by the kernel for good.
     pub failed: u64,
     /// Held by another daemon's route of the same key.
     pub conflicts: u64,
     /// Routes put right after something else changed them.
     pub repairs: u64,
+    /// The same by how it was noticed.
+    pub repairs_by: RepairCauses,
     /// Whole re-reads of the kernel's table.
     pub resyncs: u64,
+    /// The same by cause.
+    pub resyncs_by: ResyncCauses,
     /// Writes withheld until tables are complete after a restart.
     pub deferring: bool,
+}
+
+/// Repairs by how the damage was noticed.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RepairCauses {
+    /// The kernel told.
+    pub event: u64,
+    /// A comparison with the kernel's table found it.
+    pub audit: u64,
+}
+
+/// Comparisons with the kernel's table by cause.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ResyncCauses {
+    /// The kernel had more to tell than its socket holds.
+    pub overrun: u64,
+    /// Links, addresses or next hops changed.
+    pub event: u64,
+    /// The clock.
+    pub audit: u64,
 }
 
 /// `GET /v1/fib`.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use actions::{Direction, Disable, Done, Prefixes, Refresh};
 pub use error::{ApiError, ErrorCode, Failure};
-pub use fib::{FibDifference, FibReport, FibState, FibStatus};
+pub use fib::{FibDifference, FibReport, FibState, FibStatus, RepairCauses, ResyncCauses};
 pub use groups::{Group, Groups};
 pub use peers::{
     MessageCounts, Messages, Peer, PeerError, PeerFamily, PeerKind, PeerRestart, PeerSession, Peers,

@@ -43,6 +43,8 @@ pub struct Status {
     pub started_at: u64,
     /// Seconds since then.
     pub uptime: u64,
+    /// Milliseconds from the start until nothing was withheld for a restart any more; absent before.
+    pub converged_after: Option<u64>,
     /// The configuration in force.
     pub config: ConfigStatus,
     /// Peers by condition.
@@ -100,15 +102,21 @@ pub struct TableCounts {
 }
 
 /// Memory of one component.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MemoryUse {
-    /// Such as `paths`, `attributes`, `adj-rib-out`, `frame-log`, `resident`.
+    /// Such as `paths`, `attributes`, `adj-rib-out`, `frame-log`; `resident` is the whole process as the kernel
+    /// counts it, and `other` what no component accounts for: sessions, configuration, code, free memory that
+    /// the allocator keeps.
     pub component: String,
     /// Bytes.
     pub bytes: u64,
     /// Things held, where they can be counted.
     pub items: Option<u64>,
+    /// Bytes for each destination; absent without destinations.
+    pub per_destination: Option<f64>,
+    /// Bytes for each path; absent without paths.
+    pub per_path: Option<f64>,
 }
 
 /// `GET /v1/config`.

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use bgp_daemon::admin::api::*;
 use bgp_daemon::admin::backend::{Action, Backend, ROUTES_PER_PAGE, RouteQuery, RouteStream, View};
-use bgp_daemon::admin::server::serve;
+use bgp_daemon::admin::server::{Access, serve};
 use bgp_daemon::admin::socket::Socket;
 
 /// The moment of every reply: 2026-01-01 00:00:00 UTC in milliseconds.
@@ -28,6 +28,8 @@ pub(crate) struct Fake {
     pub(crate) pages: Arc<Mutex<usize>>,
     /// File and content of the configuration in force.
     pub(crate) config: Option<(String, serde_json::Value)>,
+    /// Nothing turns any more.
+    pub(crate) hangs: bool,
     /// Whether the kernel differs.
     pub(crate) differs: bool,
 }
@@ -164,6 +166,7 @@ pub(crate) fn status() -> Status {
         pid: 4711,
         started_at: NOW - 273_600_000,
         uptime: 273_600,
+        converged_after: Some(1_250),
         config: ConfigStatus {
             path: "/etc/peregrine/peregrine.toml".to_owned(),
             revision: 2,
@@ -179,7 +182,22 @@ pub(crate) fn status() -> Status {
             originated: 3,
         }],
         fib: fib_status(false),
-        memory: vec![MemoryUse { component: "paths".to_owned(), bytes: 32_000, items: Some(2000) }],
+        memory: vec![
+            MemoryUse {
+                component: "paths".to_owned(),
+                bytes: 32_000,
+                items: Some(2000),
+                per_destination: Some(32.0),
+                per_path: Some(16.0),
+            },
+            MemoryUse {
+                component: "frame-log".to_owned(),
+                bytes: 1 << 20,
+                items: None,
+                per_destination: None,
+                per_path: None,
+            },
+        ],
         problems: Vec::new(),
     }
 }
@@ -192,6 +210,7 @@ fn fib_status(differs: bool) -> FibStatus {
         programmed: 997 - pending,
         pending,
         repairs: 4,
+        repairs_by: RepairCauses { event: 3, audit: 1 },
         ..FibStatus::default()
     }
 }
@@ -302,6 +321,10 @@ impl Backend for Fake {
         Ok(ConfigReport { status: ConfigStatus { path, ..status().config }, config })
     }
 
+    async fn turn(&self) -> Result<(), ApiError> {
+        if self.hangs { std::future::pending().await } else { Ok(()) }
+    }
+
     async fn act(&self, action: Action) -> Result<Done, ApiError> {
         let refused = matches!(action, Action::Reload);
         self.actions.lock().unwrap().push(action);
@@ -332,7 +355,8 @@ impl Served {
         let path = directory.path().join("p.sock");
         let (listener, socket) = Socket::open(&path).unwrap();
         let backend = Arc::new(backend);
-        let server = tokio::spawn(serve(listener, Arc::clone(&backend), std::future::pending()));
+        let server =
+            tokio::spawn(serve(listener, Arc::clone(&backend), Access::Full, std::future::pending()));
         Self { backend, path, server, _socket: socket, _directory: directory }
     }
 }

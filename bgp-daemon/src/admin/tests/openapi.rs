@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::api::*;
 use super::super::endpoint::{Endpoint, Method};
-use super::super::server::OPENAPI;
+use super::super::router::OPENAPI;
 
 #[test]
 fn the_committed_document_is_what_endpoints_and_types_say() {
@@ -68,6 +68,7 @@ fn document() -> Value {
 }
 
 fn operation(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Value {
+    let text = || schemars::json_schema!({ "type": "string" });
     let (summary, reply) = match endpoint {
         Endpoint::Status => ("The daemon as a whole", generator.subschema_for::<Reply<Status>>()),
         Endpoint::Peers => ("Every peer, sorted by address", generator.subschema_for::<Reply<Peers>>()),
@@ -78,6 +79,9 @@ fn operation(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Value {
         Endpoint::Groups => ("Update groups", generator.subschema_for::<Reply<Groups>>()),
         Endpoint::Config => ("The configuration in force", generator.subschema_for::<Reply<ConfigReport>>()),
         Endpoint::OpenApi => ("This document", schemars::json_schema!({ "type": "object" })),
+        Endpoint::Metrics => ("OpenMetrics for Prometheus and its relatives", text()),
+        Endpoint::Livez => ("Whether the loops turn: 200 or 503", text()),
+        Endpoint::Readyz => ("Whether the daemon has come into service: 200 or 503", text()),
         Endpoint::Announce => ("Announce prefixes until withdrawn", generator.subschema_for::<Reply<Done>>()),
         Endpoint::Withdraw => ("Withdraw announced prefixes", generator.subschema_for::<Reply<Done>>()),
         Endpoint::Reload => ("Read the configuration again", generator.subschema_for::<Reply<Done>>()),
@@ -100,6 +104,10 @@ fn operation(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Value {
     if endpoint == Endpoint::Explain {
         parameters.push(parameter("prefix", "query", "The prefix", &json!({ "type": "string" }), true));
     }
+    if endpoint == Endpoint::Metrics {
+        let flag = json!({ "type": "boolean", "default": true });
+        parameters.push(parameter("peers", "query", "Whether series of each peer are wanted", &flag, false));
+    }
     if endpoint == Endpoint::Routes {
         let text = || json!({ "type": "string" });
         let flag = || json!({ "type": "boolean" });
@@ -119,7 +127,7 @@ fn operation(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Value {
     let mut operation = json!({
         "summary": summary,
         "responses": {
-            "200": { "description": "Done", "content": { "application/json": { "schema": reply } } },
+            "200": { "description": "Done", "content": { content_type(endpoint): { "schema": reply } } },
             "default": {
                 "description": "400 invalid, 404 not found, 409 failed, 503 unavailable",
                 "content": { "application/json": { "schema": failure } },
@@ -134,6 +142,14 @@ fn operation(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Value {
         operation["requestBody"] = json!({ "required": required, "content": content });
     }
     operation
+}
+
+fn content_type(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Metrics => "application/openmetrics-text",
+        Endpoint::Livez | Endpoint::Readyz => "text/plain",
+        _ => "application/json",
+    }
 }
 
 fn parameter(name: &str, place: &str, about: &str, schema: &Value, required: bool) -> Value {

@@ -5,7 +5,7 @@ use super::super::backend::Backend;
 use super::super::show;
 use super::fake::{self, Fake, NOW};
 
-fn golden(name: &str, shown: &str) {
+pub(super) fn golden(name: &str, shown: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/admin/tests/golden").join(name);
     if std::env::var_os("PEREGRINE_BLESS").is_some() {
         std::fs::write(&path, shown).unwrap();

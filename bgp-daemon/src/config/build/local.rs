@@ -11,7 +11,9 @@ use toml::Spanned;
 use super::super::model::{
     Api, Decision, Fib, Log, LogFormat, LogLevel, MAX_SHARDS, Mode, Node, Originate, Restart,
 };
-use super::super::raw::{Network, RawFib, RawFile, RawLog, RawLogFormat, RawLogLevel, RawNode, RawOriginate};
+use super::super::raw::{
+    Network, RawApi, RawFib, RawFile, RawLog, RawLogFormat, RawLogLevel, RawNode, RawOriginate,
+};
 use super::super::report::Sink;
 use super::super::text::Span;
 use super::Context;
@@ -144,8 +146,23 @@ fn clash(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() == b.port() && a.is_ipv4() == b.is_ipv4() && (wildcard || a.ip() == b.ip())
 }
 
-pub(super) fn api(socket: Option<&Spanned<String>>, sink: &mut Sink) -> Api {
-    let Some(socket) = socket else { return Api { socket: PathBuf::from(super::super::DEFAULT_SOCKET) } };
+pub(super) fn api(raw: Option<&RawApi>, context: &Context<'_>, sink: &mut Sink) -> Api {
+    let socket = api_socket(raw.and_then(|raw| raw.socket.as_ref()), sink);
+    let http = raw.and_then(|raw| raw.http.as_ref());
+    if let Some(http) = http {
+        let at = *http.get_ref();
+        if at.port() == 0 {
+            sink.error(http.span(), format!("`http`: {at} has no port")).hint("such as \"127.0.0.1:9179\"");
+        } else if at.ip().is_multicast() || !context.host.has(at.ip()) {
+            sink.error(http.span(), format!("`http`: {} is not an address of this host", at.ip()))
+                .hint(context.host.addresses_hint(at.ip()));
+        }
+    }
+    Api { socket, http: http.map(|http| *http.get_ref()) }
+}
+
+fn api_socket(socket: Option<&Spanned<String>>, sink: &mut Sink) -> PathBuf {
+    let Some(socket) = socket else { return PathBuf::from(super::super::DEFAULT_SOCKET) };
     let path = PathBuf::from(socket.get_ref());
     if !path.is_absolute() {
         sink.error(socket.span(), format!("`socket` must be an absolute path, found {:?}", socket.get_ref()))
@@ -155,7 +172,7 @@ pub(super) fn api(socket: Option<&Spanned<String>>, sink: &mut Sink) -> Api {
         sink.error(socket.span(), format!("`socket` has {length} octets, of at most {MAX_SOCKET_PATH}"))
             .hint("use a shorter path");
     }
-    Api { socket: path }
+    path
 }
 
 pub(super) fn cluster_id(raw: &RawFile, sink: &mut Sink) -> Option<ClusterId> {

@@ -30,7 +30,7 @@ pub(crate) struct Context<'a> {
 /// The model, or `None` with at least one error in the sink.
 pub(crate) fn build(raw: &RawFile, context: &Context<'_>, sink: &mut Sink) -> Option<Config> {
     let node = local::node(raw, context, sink);
-    let api = local::api(raw.api.as_ref().and_then(|api| api.get_ref().socket.as_ref()), sink);
+    let api = local::api(raw.api.as_ref().map(Spanned::get_ref), context, sink);
     let policies = policy::policies(raw.policy.as_ref(), sink);
     let originate = local::originate(raw.originate.as_ref().map(Spanned::get_ref), sink);
     let fib = local::fib(raw.fib.as_ref().map(Spanned::get_ref), context.mode, sink);

@@ -6,7 +6,7 @@ mod rules;
 use serde_json::{Map, Value, json};
 
 use super::model::{
-    Chain, Config, GracefulRestart, LogFormat, LogLevel, Neighbor, NextHop, PeerAsn, PolicyRef, Reach,
+    Api, Chain, Config, GracefulRestart, LogFormat, LogLevel, Neighbor, NextHop, PeerAsn, PolicyRef, Reach,
 };
 
 /// What stands where a secret was.
@@ -31,6 +31,13 @@ pub fn to_toml(config: &Config) -> String {
     text
 }
 
+fn api(api: &Api) -> Value {
+    match api.http {
+        Some(http) => json!({ "socket": api.socket, "http": http.to_string() }),
+        None => json!({ "socket": api.socket }),
+    }
+}
+
 fn sections(config: &Config) -> Vec<(&'static str, Value)> {
     let mut node = object(json!({
         "name": config.node.name,
@@ -41,7 +48,7 @@ fn sections(config: &Config) -> Vec<(&'static str, Value)> {
     if let Some(shards) = config.node.shards {
         insert(&mut node, "shards", shards);
     }
-    let mut sections = vec![("node", node.into()), ("api", json!({ "socket": config.api.socket }))];
+    let mut sections = vec![("node", node.into()), ("api", api(&config.api))];
     if !config.neighbors.is_empty() {
         sections.push(("neighbor", config.neighbors.iter().map(neighbor).collect()));
     }

@@ -61,7 +61,7 @@ section! {
     RawApi "[api]" "api" {
         /// Path of the Unix socket, mode 0660.
         "socket" socket: String = "`\"/run/peregrine/peregrine.sock\"`",
-        /// Address of the read-only HTTP server.
+        /// Address of the read-only HTTP server: metrics, health and every reader of the API.
         "http" http: SocketAddr = "off",
         /// Path of a socket that speaks BIRD's dialect.
         "bird-socket" bird_socket: String = "off",

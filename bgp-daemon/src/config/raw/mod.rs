@@ -10,13 +10,11 @@ mod policy;
 mod section;
 mod value;
 
-use keys::{
-    RawApi, RawBfd, RawDatastore, RawDecision, RawMaxPrefixes, RawRangeKeys, RawReflector, RawRestart,
-};
 pub(crate) use keys::{
-    RawFamily, RawFib, RawFile, RawGracefulRestart, RawLog, RawLogFormat, RawLogLevel, RawNeighbor,
+    RawApi, RawFamily, RawFib, RawFile, RawGracefulRestart, RawLog, RawLogFormat, RawLogLevel, RawNeighbor,
     RawNextHop, RawNode, RawOriginate,
 };
+use keys::{RawBfd, RawDatastore, RawDecision, RawMaxPrefixes, RawRangeKeys, RawReflector, RawRestart};
 pub(crate) use policy::{
     RawAction, RawMatch, RawOperator, RawOrigin, RawPeerType, RawPolicy, RawRouteSource, RawRule, RawSet,
 };

@@ -351,8 +351,16 @@ fn faults_of_the_other_sections() {
             "error: p.toml:2:1: `datastore` is not available in this version\nhint: remove it",
         ),
         (
-            "node.asn = 1\napi.http = \"127.0.0.1:9179\"",
-            "error: p.toml:2:5: `http` is not available in this version",
+            "node.asn = 1\napi.http = \"127.0.0.1:0\"",
+            "error: p.toml:2:12: `http`: 127.0.0.1:0 has no port\nhint: such as \"127.0.0.1:9179\"",
+        ),
+        (
+            "node.asn = 1\napi.http = \"203.0.113.9:9179\"",
+            "error: p.toml:2:12: `http`: 203.0.113.9 is not an address of this host",
+        ),
+        (
+            "node.asn = 1\napi.bird-socket = \"/run/bird.ctl\"",
+            "error: p.toml:2:5: `bird-socket` is not available in this version",
         ),
         (
             "node.asn = 1\n[[neighbor-range]]\nprefix = \"10.0.0.0/8\"",

@@ -23,6 +23,10 @@ impl Supervisor {
             Request::Fib(reply) => drop(reply.send(self.fib_report().await)),
             Request::Groups(reply) => drop(reply.send(Ok(self.groups_report().await))),
             Request::Config(reply) => drop(reply.send(Ok(self.config_report()))),
+            Request::Turn(reply) => {
+                self.read_shards(|_| ()).await;
+                drop(reply.send(Ok(())));
+            }
             Request::Act(action, reply) => drop(reply.send(self.act(action).await)),
         }
     }

@@ -22,7 +22,7 @@ mod start;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bgp_core::policy::PolicyId;
 use bgp_core::session::{Negotiated, RestartFlags, StopReason};
@@ -129,6 +129,8 @@ pub enum Request {
     Groups(Reply<Vec<Group>>),
     /// The configuration in force.
     Config(Reply<crate::admin::api::ConfigReport>),
+    /// A round: answered when every shard has looked at its queue.
+    Turn(Reply<()>),
     /// Something to do.
     Act(Action, Reply<Done>),
 }
@@ -166,6 +168,8 @@ struct Supervisor {
     directory: watch::Sender<Arc<Directory>>,
     mail: Mail,
     log: LogControl,
+    /// How long it took after the start until nothing was withheld any more.
+    converged_after: Option<Duration>,
     problems: Vec<String>,
     /// Sessions without an own address of one of their families, by the number of that: in words.
     without_next_hop: BTreeMap<(PeerId, u16), String>,

@@ -72,6 +72,7 @@ impl Supervisor {
     /// Everything that was withheld happens now.
     async fn converge(&mut self) {
         self.withheld = Withheld::No;
+        self.converged_after = Some(self.started.0.elapsed());
         if self.restart_flags.restarting {
             tracing::info!("all peers have sent their tables, or the time is over: restart complete");
         }

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::peers::Peers;
 use super::{EVENT_QUEUE, Supervisor, Withheld};
-use crate::admin::{server, socket};
+use crate::admin::{http, server, socket};
 use crate::cli::{Exit, Failure, Start};
 use crate::config::model::{Config, Decision, MAX_SHARDS, Mode, Originate};
 use crate::runtime::addresses::RecentAddresses;
@@ -75,6 +75,13 @@ async fn open(start: Start) -> Result<(Supervisor, Ends), Failure> {
         signals().map_err(|error| Failure::new(Exit::Failed, format!("catching signals: {error}")))?;
     let (api, api_socket) = socket::Socket::open(&config.api.socket)
         .map_err(|error| Failure::new(Exit::Unusable, &error).hint(error.hint()))?;
+    let http = match config.api.http {
+        Some(address) => {
+            let opened = http::open(address).await;
+            Some(opened.map_err(|error| Failure::new(Exit::Unusable, &error).hint(error.hint()))?)
+        }
+        None => None,
+    };
     let listeners = listen(&config)?;
     let (fib, mut fib_events) = FibSync::spawn(fib_config(&config)).map_err(|error| unusable(&error))?;
     let found = find(&mut fib_events).await;
@@ -87,11 +94,13 @@ async fn open(start: Start) -> Result<(Supervisor, Ends), Failure> {
     for socket in listeners {
         listener::spawn(socket, known.clone());
     }
-    let (stop_api, mut stopped) = watch::channel(false);
+    let (stop_api, stopped) = watch::channel(false);
     let backend = Arc::new(Channel::new(event_sender.clone()));
-    tokio::spawn(server::serve(api, backend, async move {
-        let _ = stopped.changed().await;
-    }));
+    if let Some(http) = http {
+        let (backend, stop) = (Arc::clone(&backend), ended(stopped.clone()));
+        tokio::spawn(server::serve(http, backend, server::Access::ReadOnly, stop));
+    }
+    tokio::spawn(server::serve(api, backend, server::Access::Full, ended(stopped)));
 
     let now = Instant::now();
     // Containers that are reached already are forwarding state too, whoever made their routes.
@@ -122,6 +131,7 @@ async fn open(start: Start) -> Result<(Supervisor, Ends), Failure> {
         log: start.log,
         config_status: super::report::first_status(),
         started: (now, SystemTime::now()),
+        converged_after: None,
         problems: start.loaded.warnings.lines().collect(),
         without_next_hop: BTreeMap::new(),
         config,
@@ -130,6 +140,11 @@ async fn open(start: Start) -> Result<(Supervisor, Ends), Failure> {
     supervisor.first_routes(found.events).await;
     supervisor.first_peers(restarting).await;
     Ok((supervisor, Ends { signals, _api: stop_api, _socket: api_socket }))
+}
+
+/// Waits for the other end to go.
+async fn ended(mut end: watch::Receiver<bool>) {
+    let _ = end.changed().await;
 }
 
 fn signals() -> std::io::Result<Signals> {

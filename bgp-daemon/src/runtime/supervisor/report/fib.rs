@@ -2,7 +2,9 @@
 
 use fib_sync::{FibSnapshot, RouteStatus, SnapshotQuery};
 
-use crate::admin::api::{ApiError, ErrorCode, FibDifference, FibReport, FibState, FibStatus};
+use crate::admin::api::{
+    ApiError, ErrorCode, FibDifference, FibReport, FibState, FibStatus, RepairCauses, ResyncCauses,
+};
 use crate::runtime::supervisor::Supervisor;
 
 impl Supervisor {
@@ -35,10 +37,18 @@ impl Supervisor {
             desired: counters.desired,
             programmed: counters.installed,
             pending: counters.desired.saturating_sub(counters.installed).saturating_sub(trouble),
+            unresolved: counters.unresolved,
+            drift: counters.drift,
             failed: counters.failed,
             conflicts: counters.conflicts,
             repairs: counters.repairs_event + counters.repairs_audit,
+            repairs_by: RepairCauses { event: counters.repairs_event, audit: counters.repairs_audit },
             resyncs: counters.resyncs_overrun + counters.resyncs_event + counters.resyncs_audit,
+            resyncs_by: ResyncCauses {
+                overrun: counters.resyncs_overrun,
+                event: counters.resyncs_event,
+                audit: counters.resyncs_audit,
+            },
             deferring: !snapshot.converged,
         }
     }

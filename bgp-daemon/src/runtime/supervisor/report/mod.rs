@@ -2,6 +2,7 @@
 
 mod fib;
 mod groups;
+mod memory;
 mod peers;
 mod routes;
 mod status;

@@ -40,10 +40,15 @@ impl Supervisor {
     pub(in crate::runtime::supervisor) async fn peers_report(&self) -> Vec<Peer> {
         let memberships: Vec<_> = self.groups.memberships().collect();
         let shards = self.read_shards(move |view| counts(view, &memberships)).await;
-        let mut peers = Vec::new();
+        // All are asked before the first is waited for: they answer while others do.
+        let mut asked = Vec::with_capacity(self.peers.len());
         for (address, peering) in self.peers.iter() {
             let (reply, report) = oneshot::channel();
             peering.command(Command::Report(reply)).await;
+            asked.push((address, peering, report));
+        }
+        let mut peers = Vec::with_capacity(asked.len());
+        for (address, peering, report) in asked {
             // A task that does not answer has ended, and its peer is about to be removed.
             if let Ok(report) = report.await {
                 peers.push(self.peer(address, peering, &report, &shards));

@@ -2,14 +2,12 @@
 
 use std::net::Ipv4Addr;
 
-use bgp_core::rib::Memory;
-use bgp_core::types::{Family, PerFamily};
+use bgp_core::types::Family;
 use tokio::sync::oneshot;
 
+use super::memory::{self, Figures, figures};
 use super::{ms, now_ms};
-use crate::admin::api::{
-    ConfigReport, ConfigStatus, DaemonState, MemoryUse, PeerCounts, Status, TableCounts,
-};
+use crate::admin::api::{ConfigReport, ConfigStatus, DaemonState, PeerCounts, Status, TableCounts};
 use crate::config::effective;
 use crate::config::model::Mode;
 use crate::runtime::shard::{ReadView, ShardMessage};
@@ -18,32 +16,6 @@ use crate::runtime::supervisor::{Supervisor, Withheld};
 /// The first configuration of the process.
 pub(in crate::runtime::supervisor) fn first_status() -> ConfigStatus {
     ConfigStatus { revision: 1, loaded_at: now_ms(), ..ConfigStatus::default() }
-}
-
-/// Figures of one shard.
-struct Figures {
-    memory: Memory,
-    adj_rib_out: usize,
-    destinations: PerFamily<usize>,
-    paths: PerFamily<u64>,
-}
-
-fn figures(view: &ReadView<'_>) -> Figures {
-    let mut paths = PerFamily::default();
-    for (id, _) in view.shard.peers().iter() {
-        for family in Family::SUPPORTED {
-            let received = view.shard.peers().routes(id, family).received;
-            if let Some(total) = paths.get_mut(family) {
-                *total += u64::from(received);
-            }
-        }
-    }
-    Figures {
-        memory: view.shard.memory(),
-        adj_rib_out: view.export.figures().map(|group| group.bytes).sum(),
-        destinations: view.shard.destinations(),
-        paths,
-    }
 }
 
 impl Supervisor {
@@ -65,6 +37,7 @@ impl Supervisor {
             pid: std::process::id(),
             started_at: ms(self.started.1),
             uptime: self.started.0.elapsed().as_secs(),
+            converged_after: self.converged_after.map(|after| after.as_millis() as u64),
             config: self.config_status.clone(),
             peers: PeerCounts {
                 configured: self.peers.len(),
@@ -73,7 +46,7 @@ impl Supervisor {
             },
             tables: self.tables(&shards),
             fib: self.fib_status(&snapshot),
-            memory: memory(&shards, groups.iter().map(|group| group.report.figures.log_bytes).sum()),
+            memory: memory::report(&shards, groups.iter().map(|group| group.report.figures.log_bytes).sum()),
             problems: self.problems(),
         }
     }
@@ -83,7 +56,7 @@ impl Supervisor {
     }
 
     /// Has every shard do a piece of reading.
-    pub(super) async fn read_shards<T: Send + 'static>(
+    pub(in crate::runtime::supervisor) async fn read_shards<T: Send + 'static>(
         &self,
         read: impl Fn(&ReadView<'_>) -> T + Clone + Send + 'static,
     ) -> Vec<T> {
@@ -114,30 +87,4 @@ impl Supervisor {
         };
         vec![table(Family::IPV4_UNICAST, v4), table(Family::IPV6_UNICAST, v6)]
     }
-}
-
-fn memory(shards: &[Figures], log_bytes: usize) -> Vec<MemoryUse> {
-    let sum = |of: fn(&Figures) -> usize| shards.iter().map(of).sum::<usize>() as u64;
-    let entry = |component: &str, bytes, items| MemoryUse { component: component.to_owned(), bytes, items };
-    let mut memory = vec![
-        entry("destinations", sum(|s| s.memory.destination_bytes), Some(sum(|s| s.memory.destinations))),
-        entry("paths", sum(|s| s.memory.path_bytes), None),
-        entry("index", sum(|s| s.memory.index_bytes), None),
-        entry("attributes", sum(|s| s.memory.attribute_bytes), Some(sum(|s| s.memory.attribute_sets))),
-        entry("pending", sum(|s| s.memory.pending_bytes), None),
-        entry("adj-rib-out", sum(|s| s.adj_rib_out), None),
-        entry("frame-log", log_bytes as u64, None),
-    ];
-    if let Some(resident) = resident() {
-        memory.push(entry("resident", resident, None));
-    }
-    memory
-}
-
-/// Octets of this process in memory, as the kernel counts them.
-fn resident() -> Option<u64> {
-    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
-    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok()??;
-    Some(pages * u64::try_from(page).ok()?)
 }
