@@ -29,6 +29,9 @@ pub(super) trait Ranked {
 
     /// A few routes of a peer, and nothing else.
     fn is_small(&self) -> bool;
+
+    /// Asks whether everything before it was done: nothing passes it, in either direction.
+    fn is_barrier(&self) -> bool;
 }
 
 impl<M> Default for Inbox<M> {
@@ -57,16 +60,17 @@ impl<M: Ranked> Inbox<M> {
 
     /// Takes in one message.
     pub(super) fn put(&mut self, message: M) {
-        let waits = |peer| self.others.iter().any(|other| other.subject() == Some(peer));
-        let first = message.is_small() && !message.subject().is_some_and(waits);
+        let subject = message.subject();
+        let in_the_way = |other: &M| other.is_barrier() || other.subject() == subject;
+        let first = message.is_small() && !self.others.iter().any(in_the_way);
         let lane = if first { &mut self.small } else { &mut self.others };
         lane.push_back(message);
     }
 
     /// The next message that goes before the others. There is none after a row of them while others wait:
-    /// those are to be served some time too.
+    /// those are to be served some time too. What is small before a barrier is done before it.
     pub(super) fn next_small(&mut self) -> Option<M> {
-        if self.row >= ROW && !self.others.is_empty() {
+        if self.row >= ROW && self.others.front().is_some_and(|other| !other.is_barrier()) {
             return None;
         }
         let message = self.small.pop_front()?;
@@ -92,6 +96,10 @@ impl Ranked for ShardMessage {
 
     fn is_small(&self) -> bool {
         matches!(self, Self::Ingest(batch) if are_few_routes(&batch.events))
+    }
+
+    fn is_barrier(&self) -> bool {
+        matches!(self, Self::Settle(_))
     }
 }
 
@@ -136,7 +144,13 @@ mod tests {
         fn is_small(&self) -> bool {
             self.1
         }
+
+        fn is_barrier(&self) -> bool {
+            self.2 == BARRIER
+        }
     }
+
+    const BARRIER: usize = usize::MAX;
 
     /// As the shard does.
     fn next(inbox: &mut Inbox<Note>) -> Option<Note> {
@@ -179,6 +193,19 @@ mod tests {
                 assert!(last.insert(peer, number).is_none_or(|before| before < number), "run {run}");
             }
         }
+    }
+
+    #[test]
+    fn nothing_passes_the_question_whether_all_is_done() {
+        let mut inbox = Inbox::default();
+        inbox.put(Note(Some(9), false, 0));
+        (0..3 * ROW).for_each(|number| inbox.put(Note(Some(1), true, number)));
+        inbox.put(Note(None, false, BARRIER));
+        (0..ROW).for_each(|number| inbox.put(Note(Some(2), true, number)));
+        let order: Vec<_> = std::iter::from_fn(|| next(&mut inbox)).collect();
+        let (before, after) = order.split_at(order.iter().position(Ranked::is_barrier).unwrap());
+        assert_eq!((before.len(), after.len()), (3 * ROW + 1, ROW + 1));
+        assert!(after.iter().all(|note| note.0 != Some(1)));
     }
 
     #[test]
