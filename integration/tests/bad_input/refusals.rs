@@ -46,6 +46,12 @@ fn a_daemon_that_cannot_run_says_why_and_ends_78() -> Result {
                  hint: remove the file, or choose another path with `socket` in [api]\n",
             ),
             (
+                with("[api]\nhttp = \"127.0.0.1:80\"\n"),
+                Some("net_bind_service"),
+                "error: cannot serve HTTP on 127.0.0.1:80: Permission denied (os error 13)\n\
+                 hint: ports below 1024 need CAP_NET_BIND_SERVICE; or set a higher port with `http` in [api]\n",
+            ),
+            (
                 with(""),
                 Some("net_admin"),
                 "error: programming routes in table 254: not permitted by the kernel\n\
@@ -117,6 +123,11 @@ fn two_daemons_do_not_share_a_port_or_a_socket() -> Result {
              hint: stop that daemon, or choose another path with `socket` in [api]; \
              `peregrine status --socket /run/peregrine/peregrine.sock` tells who it is\n";
         assert_eq!(agent(&host, SOUND, None)?, (End::Exited(78), socket.to_owned()));
+        let taken = format!("{elsewhere}http = \"127.0.0.1:9179\"\n");
+        let _holder = host.tcp_listen("127.0.0.1:9179".parse().unwrap())?;
+        let port = "error: cannot serve HTTP on 127.0.0.1:9179: Address already in use (os error 98)\n\
+             hint: another program has this port: stop it, or set another one with `http` in [api]\n";
+        assert_eq!(agent(&host, &taken, None)?, (End::Exited(78), port.to_owned()));
         // The first one has not noticed.
         assert_eq!(first.cmd(&["status"])?["state"], "ready");
         first.stop()?;
