@@ -8,9 +8,10 @@
 //! that: a shard takes from its queue whatever the sessions do, and waits for none of them; and all
 //! sessions reserve in the same order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bgp_core::types::{Division, Family, PeerId, Scatter};
+use bgp_core::types::{Division, Family, NlriBlock, PeerId, Scatter};
 use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -76,9 +77,9 @@ impl ShardIngest {
         Self { peer, lanes, rooms: Vec::new(), scatter, settings, mail }
     }
 
-    fn deliver(&self, Room { slot, credit }: Room, events: Vec<SessionEvent>) {
+    fn deliver(&self, Room { slot, credit }: Room, events: Vec<SessionEvent>, small: bool) {
         let settings = self.settings.clone();
-        slot.send(ShardMessage::Ingest(IngestBatch { peer: self.peer, events, settings, credit }));
+        slot.send(ShardMessage::Ingest(IngestBatch { peer: self.peer, events, small, settings, credit }));
     }
 }
 
@@ -94,15 +95,17 @@ impl Ingest for ShardIngest {
     }
 
     fn send(&mut self, events: Vec<SessionEvent>) {
-        let ended: Vec<Family> = events.iter().filter_map(ends).collect();
+        // Passed on once, however often the peer says it.
+        let ended: BTreeSet<Family> = events.iter().filter_map(ends).collect();
+        let small = are_few_routes(&events);
         if let [_] = self.lanes.as_slice() {
             let Some(room) = self.rooms.pop() else { return };
-            self.deliver(room, events);
+            self.deliver(room, events, small);
         } else {
             let parts = divide(&mut self.scatter, events);
             let rooms = std::mem::take(&mut self.rooms);
             for (room, events) in rooms.into_iter().zip(parts).filter(|(_, events)| !events.is_empty()) {
-                self.deliver(room, events);
+                self.deliver(room, events, small);
             }
         }
         // Whoever hears of the end asks every shard whether it has come so far: it must be in their queues.
@@ -122,6 +125,22 @@ fn ends(event: &SessionEvent) -> Option<Family> {
         _ => None,
     }
 }
+
+fn are_few_routes(events: &[SessionEvent]) -> bool {
+    let mut routes = 0;
+    events.iter().all(|event| match event {
+        SessionEvent::Update(update) => {
+            let announced = update.announced.iter().map(|announcement| announcement.nlri.len());
+            routes += announced.chain(update.withdrawn.iter().map(NlriBlock::len)).sum::<usize>();
+            routes <= SMALL
+        }
+        _ => false,
+    })
+}
+
+/// Routes in a batch that goes first: what a host changes at a time, and a small part of what a session
+/// that loads a table sends at a time.
+const SMALL: usize = 32;
 
 /// What each shard is told: routes go to their owners, everything else to all.
 fn divide(scatter: &mut Scatter, events: Vec<SessionEvent>) -> Vec<Vec<SessionEvent>> {

@@ -7,7 +7,7 @@ use super::{NlriKey, V4Key, V6Key};
 /// Tables in parts, each with an owner of its own: a prefix belongs to one of them, whoever sends it.
 ///
 /// Not the prefix is hashed but [its block](NlriKey::block), so that neighbours, which share attributes more
-/// often than not, stay together, while a pool of any size still spreads over all parts. A sender who
+/// often than not, stay together, while a pool larger than a block spreads over the parts. A sender who
 /// chooses prefixes of one part only makes that part work alone, as the only part of a small machine would.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Division {

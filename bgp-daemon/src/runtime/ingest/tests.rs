@@ -152,3 +152,27 @@ async fn one_shard_gets_what_was_read_as_it_is() {
     assert_eq!(batches[0].events.as_ptr(), at);
     assert_eq!(prefixes(&batches[0].events).len(), 100);
 }
+
+#[test]
+fn only_routes_are_small() {
+    assert!(are_few_routes(&[SessionEvent::Update(Update::default())]));
+    let refresh = SessionEvent::MarkStale(V4);
+    assert!(!are_few_routes(&[SessionEvent::Update(Update::default()), refresh]));
+}
+
+#[tokio::test]
+async fn a_part_of_a_large_batch_is_not_small_and_end_of_rib_is_told_once() {
+    let mut bench = bench(8);
+    bench.ingest.reserve().await.unwrap();
+    let ends = std::iter::repeat_n(SessionEvent::EndOfRib(V4), 100);
+    bench.ingest.send([update(0, 40)].into_iter().chain(ends).collect());
+    let batches: Vec<IngestBatch> = bench.queues.iter_mut().flat_map(told).collect();
+    assert!(batches.iter().all(|batch| !batch.small));
+    assert!(bench.news.recv().await.is_some());
+    assert!(bench.news.try_recv().is_err());
+
+    bench.ingest.reserve().await.unwrap();
+    bench.ingest.send(vec![update(0, 20)]);
+    let batches: Vec<IngestBatch> = bench.queues.iter_mut().flat_map(told).collect();
+    assert!(batches.len() > 1 && batches.iter().all(|batch| batch.small));
+}

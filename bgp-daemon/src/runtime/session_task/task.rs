@@ -135,6 +135,7 @@ impl<I: Ingest, E: Egress> Task<I, E> {
         self.session = Session::new(config, self.seed);
         self.conns = Vec::new();
         self.dial = None;
+        self.ingest.release();
         if let Some(conn) = self.up.take() {
             self.egress.down();
             let down = Down { conn, reason: Reason::Lost, retain: Families::default() };
@@ -201,7 +202,8 @@ impl<I: Ingest, E: Egress> Task<I, E> {
         while let Some(output) = self.session.poll_output() {
             match output {
                 Output::Update(update) => {
-                    self.routes += routes(&update);
+                    // Those without routes count too: a peer may send them without end.
+                    self.routes += routes(&update).max(1);
                     self.batch.push(SessionEvent::Update(update));
                 }
                 Output::Send(id, octets) => {
@@ -236,7 +238,10 @@ impl<I: Ingest, E: Egress> Task<I, E> {
                 Output::Failed { conn: _, reason } => {
                     info!(peer = self.name, %reason, "connection ended before it was established");
                 }
-                Output::EndOfRib(family) => self.batch.push(SessionEvent::EndOfRib(family)),
+                Output::EndOfRib(family) => {
+                    self.routes += 1;
+                    self.batch.push(SessionEvent::EndOfRib(family));
+                }
                 Output::MarkStale(family) => self.batch.push(SessionEvent::MarkStale(family)),
                 Output::FlushStale(family) => self.batch.push(SessionEvent::FlushStale(family)),
                 Output::RefreshRequested(family) => {

@@ -6,12 +6,11 @@
 
 use std::collections::VecDeque;
 
-use bgp_core::types::{NlriBlock, PeerId};
+use bgp_core::types::PeerId;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::ShardMessage;
-use crate::runtime::session_task::SessionEvent;
 
 /// Messages received and not yet handled.
 #[derive(Debug)]
@@ -70,12 +69,19 @@ impl<M: Ranked> Inbox<M> {
     /// The next message that goes before the others. There is none after a row of them while others wait:
     /// those are to be served some time too. What is small before a barrier is done before it.
     pub(super) fn next_small(&mut self) -> Option<M> {
-        if self.row >= ROW && self.others.front().is_some_and(|other| !other.is_barrier()) {
+        if self.row >= ROW && self.others.front().is_some_and(|other| self.may_pass(other)) {
             return None;
         }
         let message = self.small.pop_front()?;
-        self.row += 1;
+        self.row = if self.others.is_empty() { 0 } else { self.row + 1 };
         Some(message)
+    }
+
+    /// Whether the first of the others may be handled before what is small: that of its own peer arrived
+    /// earlier.
+    fn may_pass(&self, other: &M) -> bool {
+        let of_the_same = |small: &M| small.subject() == other.subject();
+        !other.is_barrier() && !self.small.iter().any(of_the_same)
     }
 
     /// The next of the others.
@@ -95,7 +101,7 @@ impl Ranked for ShardMessage {
     }
 
     fn is_small(&self) -> bool {
-        matches!(self, Self::Ingest(batch) if are_few_routes(&batch.events))
+        matches!(self, Self::Ingest(batch) if batch.small)
     }
 
     fn is_barrier(&self) -> bool {
@@ -103,21 +109,6 @@ impl Ranked for ShardMessage {
     }
 }
 
-fn are_few_routes(events: &[SessionEvent]) -> bool {
-    let mut routes = 0;
-    events.iter().all(|event| match event {
-        SessionEvent::Update(update) => {
-            let announced = update.announced.iter().map(|announcement| announcement.nlri.len());
-            routes += announced.chain(update.withdrawn.iter().map(NlriBlock::len)).sum::<usize>();
-            routes <= SMALL
-        }
-        _ => false,
-    })
-}
-
-/// Routes in a batch that goes first: what a host changes at a time, and a small part of what a session
-/// that loads a table sends at a time.
-const SMALL: usize = 32;
 /// Small batches in a row while others wait.
 const ROW: usize = 64;
 /// Messages taken out of the queue ahead of time. With the queue itself as much as fifty sessions that load
@@ -127,8 +118,6 @@ const ROOM: usize = 128;
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-
-    use bgp_core::wire::Update;
 
     use super::*;
 
@@ -220,6 +209,31 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_does_not_overtake_itself_after_a_row_of_small_ones() {
+        for before in [ROW - 1, ROW, 3 * ROW] {
+            let mut inbox = Inbox::default();
+            (0..before).for_each(|number| inbox.put(Note(Some(2), true, number)));
+            inbox.put(Note(Some(1), true, before));
+            inbox.put(Note(Some(1), false, before + 1));
+            let order: Vec<usize> = std::iter::from_fn(|| next(&mut inbox)).map(|note| note.2).collect();
+            let at = |number| order.iter().position(|other| *other == number);
+            assert!(at(before) < at(before + 1), "{before}");
+        }
+    }
+
+    #[test]
+    fn small_ones_on_their_own_are_no_row() {
+        let mut inbox = Inbox::default();
+        for number in 0..2 * ROW {
+            inbox.put(Note(Some(2), true, number));
+            assert!(next(&mut inbox).is_some());
+        }
+        inbox.put(Note(Some(1), false, 0));
+        inbox.put(Note(Some(2), true, 1));
+        assert_eq!(next(&mut inbox), Some(Note(Some(2), true, 1)));
+    }
+
+    #[test]
     fn the_inbox_is_bounded_and_leaves_the_rest_in_the_queue() {
         let (sender, mut queue) = mpsc::channel(2 * ROOM);
         (0..2 * ROOM).for_each(|number| sender.try_send(Note(Some(1), false, number)).unwrap());
@@ -231,12 +245,5 @@ mod tests {
         assert!(inbox.fill(&mut queue));
         while next(&mut inbox).is_some() {}
         assert!(!inbox.fill(&mut queue), "nobody can send any more");
-    }
-
-    #[test]
-    fn only_routes_are_small() {
-        assert!(are_few_routes(&[SessionEvent::Update(Update::default())]));
-        let refresh = SessionEvent::MarkStale(bgp_core::types::Family::IPV4_UNICAST);
-        assert!(!are_few_routes(&[SessionEvent::Update(Update::default()), refresh]));
     }
 }

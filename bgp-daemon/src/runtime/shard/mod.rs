@@ -31,6 +31,8 @@ pub struct IngestBatch {
     pub peer: PeerId,
     /// In order.
     pub events: Vec<SessionEvent>,
+    /// A few routes and nothing else, in this part and those of the other shards together.
+    pub small: bool,
     /// The peer's settings, read when its session is found to be up: what changes later is told by
     /// [`ShardMessage::PeerChanged`], so that neither order of the two can lose a change.
     pub settings: watch::Receiver<PeerSettings>,
