@@ -37,6 +37,11 @@ impl Outbox {
         self.groups.iter().map(|(id, lane)| (*id, lane.waiting.is_empty() && lane.queue.capacity() >= 2))
     }
 
+    /// Every group, and whether nothing waits for its encoder.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = (GroupId, bool)> + '_ {
+        self.groups.iter().map(|(id, lane)| (*id, lane.waiting.is_empty()))
+    }
+
     /// Sends, after everything that waits.
     pub(super) fn push(&mut self, batch: DeltaBatch) {
         let id = batch.group;

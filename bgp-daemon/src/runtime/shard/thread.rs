@@ -103,7 +103,7 @@ impl Worker {
             }
             more = self.shard.step(BACKGROUND);
             self.flush();
-            if !more && !self.waiting.is_empty() && self.knows_next_hops() {
+            if !more && !self.waiting.is_empty() && self.knows_next_hops() && self.has_passed_on() {
                 for reply in self.waiting.drain(..) {
                     // Whoever does not wait any more needs no answer.
                     let _ = reply.send(());
@@ -212,6 +212,11 @@ impl Worker {
     fn knows_next_hops(&self) -> bool {
         let waits = |state, paths| paths > 0 && state == NextHopState::Unknown;
         !self.shard.next_hops().any(|(_, state, paths)| waits(state, paths))
+    }
+
+    /// Whether every group has been told what was decided.
+    fn has_passed_on(&self) -> bool {
+        self.outbox.lanes().all(|(id, sent)| sent && !self.sink.export.is_behind(id))
     }
 
     fn flush(&mut self) {

@@ -1,13 +1,14 @@
 //! The end of a restart: for each kind of peers as soon as all that goes to them is known, for the kernel
 //! when everything is (RFC 4724 §4.1).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bgp_core::session::{Input, RestartFlags};
 use bgp_core::types::PerFamily;
 use reflector::PeerRole;
 use reflector::rules::may_advertise;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::{Event, Settled, Supervisor, Withheld};
 use crate::config::model::Mode;
@@ -54,7 +55,7 @@ impl Supervisor {
             for shard in shards {
                 let (reply, settled) = oneshot::channel();
                 if shard.send(ShardMessage::Settle(reply)).await.is_ok() {
-                    let _ = settled.await;
+                    let _ = timeout(SETTLING, settled).await;
                 }
             }
             // Only fails when the process ends.
@@ -91,3 +92,7 @@ impl Supervisor {
         let _ = self.fib.converged().await;
     }
 }
+
+/// How long a shard may take to decide and pass on what it has when everything was heard. A group whose
+/// members do not read must not keep the others from converging.
+const SETTLING: Duration = Duration::from_secs(30);
