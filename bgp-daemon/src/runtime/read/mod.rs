@@ -18,7 +18,7 @@ use ipnet::IpNet;
 use crate::admin::api::{Route, RouteFlags};
 
 pub use attributes::attributes;
-pub use pages::{Reading, Target, explain_paths, pages};
+pub use pages::{Reading, Target, explain_paths, pages, told};
 
 /// A peer as listings name it.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! Listings page by page.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bgp_core::rib::{DestId, RouteRef};
@@ -50,15 +51,18 @@ pub fn pages(reading: Reading, shards: Vec<ShardSender>, fib: Option<FibHandle>)
             Some(prefix) if !reading.longer => owner(prefix, &shards),
             _ => shards.as_slice(),
         };
+        // Once: what differs is found by a walk over every kernel route.
+        let missing = match &fib {
+            Some(fib) => missing(fib, reading.prefix).await,
+            None => HashSet::new(),
+        };
         for family in reading.families.clone() {
             for shard in asked {
                 let mut from = Some(DestId(0));
                 while let Some(start) = from {
                     let Some((mut routes, next)) = page(&reading, shard, family, start).await else { return };
                     from = next;
-                    if let Some(fib) = &fib {
-                        mark_kernel(&mut routes, fib, reading.prefix).await;
-                    }
+                    mark_kernel(&mut routes, &missing);
                     let full = !routes.is_empty();
                     if full && sender.send(Ok::<_, ApiError>(routes)).await.is_err() {
                         return;
@@ -82,6 +86,16 @@ pub async fn explain_paths(prefix: IpNet, names: SharedNames, shards: &[ShardSen
         routes.extend(found.await.unwrap_or_default());
     }
     routes
+}
+
+/// Which of these peers, each by its group, are told of a prefix: whatever their number, it is asked once.
+pub async fn told(prefix: IpNet, members: Vec<(PeerId, GroupId)>, shards: &[ShardSender]) -> HashSet<PeerId> {
+    let mut peers = HashSet::new();
+    for shard in owner(prefix, shards) {
+        let members = members.clone();
+        peers.extend(read(shard, move |view| view.told(prefix, &members)).await.unwrap_or_default());
+    }
+    peers
 }
 
 /// The one shard that can know of a prefix.
@@ -110,6 +124,23 @@ async fn read<T: Send + 'static>(
     let work = Box::new(move |view: &mut ReadView<'_>| drop(reply.send(work(view))));
     shard.send(ShardMessage::Read(work)).await.ok()?;
     answer.await.ok()
+}
+
+impl ReadView<'_> {
+    fn told(&self, prefix: IpNet, members: &[(PeerId, GroupId)]) -> HashSet<PeerId> {
+        let mut peers = HashSet::new();
+        let mut sources = HashMap::new();
+        self.shard.lookup(prefix, &mut |route| {
+            for (peer, group) in members {
+                let told = || self.export.told(*group, route.dest, route.prefix, self.shard);
+                let source = *sources.entry(*group).or_insert_with(|| told().map(|told| told.source));
+                if source.is_some_and(|source| source != *peer) {
+                    peers.insert(*peer);
+                }
+            }
+        });
+        peers
+    }
 }
 
 impl Reading {
@@ -184,16 +215,16 @@ fn is_forwarded(route: &Route) -> bool {
     route.peer.is_some() && (route.flags.best || route.flags.multipath)
 }
 
-/// Marks best paths that are not in the kernel. Only asked for where kernel routes are programmed.
-async fn mark_kernel(routes: &mut [Route], fib: &FibHandle, prefix: Option<IpNet>) {
+/// Prefixes whose kernel route is not as desired. Only asked for where kernel routes are programmed.
+async fn missing(fib: &FibHandle, prefix: Option<IpNet>) -> HashSet<IpNet> {
     let query = prefix.map_or(SnapshotQuery::Differing, SnapshotQuery::Within);
-    let Ok(snapshot) = fib.snapshot(query).await else { return };
-    let missing: std::collections::HashSet<IpNet> = snapshot
-        .routes
-        .iter()
-        .filter(|report| report.status != RouteStatus::Installed)
-        .map(|report| report.prefix)
-        .collect();
+    let Ok(snapshot) = fib.snapshot(query).await else { return HashSet::new() };
+    let differing = snapshot.routes.iter().filter(|report| report.status != RouteStatus::Installed);
+    differing.map(|report| report.prefix).collect()
+}
+
+/// Marks best paths that are not in the kernel.
+fn mark_kernel(routes: &mut [Route], missing: &HashSet<IpNet>) {
     for route in routes.iter_mut().filter(|route| route.peer.is_some()) {
         let chosen = route.flags.best || route.flags.multipath;
         route.flags.not_in_kernel = chosen && missing.contains(&route.prefix);

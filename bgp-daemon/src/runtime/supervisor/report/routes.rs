@@ -65,11 +65,15 @@ impl Supervisor {
             return Err(ApiError::new(ErrorCode::NotFound, format!("{prefix}: nothing is known of it"))
                 .hint(format!("`peregrine routes {prefix} --longer` lists what is inside it")));
         }
+        let family = Family::of(prefix);
+        let members = self.groups.memberships().filter(|(_, _, of)| *of == family);
+        let members = members.map(|(peer, group, _)| (peer, group)).collect();
+        let told = read::told(prefix, members, &self.shards).await;
         let mut sent = Vec::new();
         for (address, peering) in self.peers.iter() {
             let peer =
                 names.peers.get(&peering.id).map_or_else(|| address.to_string(), |peer| peer.name.clone());
-            let (is_sent, why) = self.explain_peer(prefix, address, &paths, &names).await;
+            let (is_sent, why) = self.explain_peer(address, &paths, told.contains(&peering.id));
             sent.push(ExplainedPeer { peer, address, sent: is_sent, why: why.to_owned() });
         }
         let kernel = self.explain_kernel(prefix, &paths).await;
@@ -83,33 +87,18 @@ impl Supervisor {
         Ok(Explanation { prefix, paths: paths.into_iter().map(explained).collect(), sent, kernel })
     }
 
-    /// Whether a peer is told, and why.
-    async fn explain_peer(
-        &self,
-        prefix: IpNet,
-        address: IpAddr,
-        paths: &[Route],
-        names: &SharedNames,
-    ) -> (bool, &'static str) {
+    /// Whether a peer is told, and why; `told` as its group has it.
+    fn explain_peer(&self, address: IpAddr, paths: &[Route], told: bool) -> (bool, &'static str) {
         let Some(best) = paths.iter().find(|path| path.flags.best) else {
             return (false, "there is no best path");
         };
-        let Ok(target) = self.advertised(address) else {
+        if self.advertised(address).is_err() {
             return (false, "its session is not established");
-        };
+        }
         if best.peer == Some(address) {
             return (false, "the best path came from it");
         }
-        let reading = Reading {
-            target,
-            prefix: Some(prefix),
-            longer: false,
-            only_chosen: false,
-            families: vec![Family::of(prefix)],
-            names: Arc::clone(names),
-        };
-        let mut pages = read::pages(reading, self.shards.clone(), None);
-        if matches!(pages.recv().await, Some(Ok(routes)) if !routes.is_empty()) {
+        if told {
             (true, "accepted by export policy")
         } else if best.flags.internal && self.is_non_client(address) && !self.came_from_client(best) {
             (false, "learned from an internal peer, and neither of the two is a client (RFC 4456)")
