@@ -76,6 +76,8 @@ pub struct Counters {
     pub desired: u64,
     /// Own routes in the kernel now, as far as known.
     pub installed: u64,
+    /// Routes about to be written, or tried again later. Removals and refusals are not among them.
+    pub unwritten: u64,
     /// Own routes found when the task started.
     pub adopted: u64,
     /// Routes that differ now without a change in flight.

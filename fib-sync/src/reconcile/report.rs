@@ -5,7 +5,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::trouble::Class;
-use super::{Entry, FOREIGN, IN_FLIGHT, PINNED, Reconciler, Want};
+use super::{Entry, FOREIGN, IN_FLIGHT, PINNED, QUEUED, Reconciler, Want};
+use crate::plan::Verb;
 use crate::route::RouteKind;
 use crate::status::{Counters, FailReason, RouteReport, RouteStatus, SnapshotQuery};
 
@@ -24,6 +25,7 @@ impl Reconciler {
             self.desires.iter().filter_map(|(id, _)| unresolved(id)).map(|r| u64::from(r.uses)).sum();
         counters.conflicts = self.told(|status| status == RouteStatus::Conflict);
         counters.failed = self.told(|status| matches!(status, RouteStatus::Failed(_)));
+        counters.unwritten = self.unwritten() as u64;
         let in_trouble = self.troubles.iter().count();
         counters.drift = (self.upserts.len() + self.deletes.len() + in_trouble) as u64 + counters.conflicts;
         counters
@@ -103,6 +105,25 @@ impl Reconciler {
             return None;
         }
         Some(RouteReport { prefix, desired, actual, status: self.status(prefix, entry) })
+    }
+
+    /// Routes queued, in flight or waiting for another attempt. One that is tried again is in trouble still,
+    /// and one that was refused counts as failed until it is in.
+    fn unwritten(&self) -> usize {
+        let sent = self.flights.values().flatten().filter(|flight| flight.verb != Verb::Delete).count();
+        let (mut waiting, mut refused) = (0, 0);
+        for (prefix, class) in self.troubles.iter() {
+            let entry = self.entries.get(prefix).copied().unwrap_or_default();
+            if !matches!(self.verb(prefix, entry).0, Verb::Create | Verb::Replace) {
+                continue;
+            }
+            match (class, entry.flags & (QUEUED | IN_FLIGHT) != 0) {
+                (Class::Refused(_), true) => refused += 1,
+                (Class::Refused(_), false) | (_, true) => {}
+                (_, false) => waiting += 1,
+            }
+        }
+        (self.upserts.len() + sent + waiting).saturating_sub(refused)
     }
 
     fn told(&self, which: impl Fn(RouteStatus) -> bool) -> u64 {

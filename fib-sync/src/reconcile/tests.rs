@@ -362,6 +362,37 @@ fn busy_kernels_are_asked_again_soon_and_refusals_rarely() {
 }
 
 #[test]
+fn unwritten_routes_are_counted_once_on_every_way_into_the_kernel() {
+    let unwritten = |lab: &Lab| (lab.rec.counters().unwritten, lab.rec.counters().failed);
+    for (errno, refused) in [(libc::ENOBUFS, (1, 0)), (libc::EINVAL, (0, 1))] {
+        let mut lab = Lab::new();
+        // Neither is desired: what is in the kernel already says nothing of what is not.
+        lab.kernel.own.insert("10.2.0.0/24".parse().unwrap(), Arc::new(kind(2)));
+        lab.rec.pin(&["10.3.0.0/24".parse().unwrap()]);
+        lab.dump();
+        lab.run();
+        assert_eq!((lab.rec.counters().installed, unwritten(&lab)), (2, (0, 0)));
+        lab.desire(P, Some(via(2)));
+        assert_eq!(unwritten(&lab), (1, 0), "queued");
+        let batch = lab.rec.next_batch().unwrap();
+        assert_eq!(unwritten(&lab), (1, 0), "in flight");
+        lab.rec.results(batch.id, &[Err(errno)], lab.now);
+        assert_eq!(unwritten(&lab), refused, "{errno}");
+        lab.later(Duration::from_secs(60));
+        assert_eq!(unwritten(&lab), refused, "{errno}, queued again");
+        let batch = lab.rec.next_batch().unwrap();
+        assert_eq!(unwritten(&lab), refused, "{errno}, in flight again");
+        lab.rec.results(batch.id, &[Ok(())], lab.now);
+        assert_eq!(unwritten(&lab), (0, 0));
+        lab.desire(P, Some(via(4)));
+        assert_eq!(unwritten(&lab), (1, 0), "in the kernel, but not as desired");
+        lab.desire(P, None);
+        lab.rec.next_batch();
+        assert_eq!(unwritten(&lab), (0, 0), "a removal");
+    }
+}
+
+#[test]
 fn unresolved_routes_leave_the_kernel_and_come_back() {
     let mut lab = Lab::synced();
     lab.desire(P, Some(via(2)));

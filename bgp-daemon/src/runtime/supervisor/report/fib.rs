@@ -26,30 +26,56 @@ impl Supervisor {
             };
             Some(FibDifference { prefix: route.prefix, table: self.config.fib.table, state, detail })
         });
-        Ok(FibReport { fib: self.fib_status(&snapshot), differences: differences.collect() })
+        Ok(FibReport { fib: fib_status(&snapshot), differences: differences.collect() })
     }
+}
 
-    pub(super) fn fib_status(&self, snapshot: &FibSnapshot) -> FibStatus {
-        let counters = &snapshot.counters;
-        let trouble = counters.conflicts + counters.failed;
-        FibStatus {
-            enabled: snapshot.program,
-            desired: counters.desired,
-            programmed: counters.installed,
-            pending: counters.desired.saturating_sub(counters.installed).saturating_sub(trouble),
-            unresolved: counters.unresolved,
-            drift: counters.drift,
-            failed: counters.failed,
-            conflicts: counters.conflicts,
-            repairs: counters.repairs_event + counters.repairs_audit,
-            repairs_by: RepairCauses { event: counters.repairs_event, audit: counters.repairs_audit },
-            resyncs: counters.resyncs_overrun + counters.resyncs_event + counters.resyncs_audit,
-            resyncs_by: ResyncCauses {
-                overrun: counters.resyncs_overrun,
-                event: counters.resyncs_event,
-                audit: counters.resyncs_audit,
-            },
-            deferring: !snapshot.converged,
-        }
+/// The kernel's side in numbers.
+pub(super) fn fib_status(snapshot: &FibSnapshot) -> FibStatus {
+    let counters = &snapshot.counters;
+    // Not by what is in the kernel: blackholes, routes found at the start and routes to be replaced are, too.
+    let pending = counters.unwritten + counters.unresolved;
+    let not_programmed = pending + counters.conflicts + counters.failed;
+    FibStatus {
+        enabled: snapshot.program,
+        desired: counters.desired,
+        programmed: counters.desired.saturating_sub(not_programmed),
+        pending,
+        unresolved: counters.unresolved,
+        drift: counters.drift,
+        failed: counters.failed,
+        conflicts: counters.conflicts,
+        repairs: counters.repairs_event + counters.repairs_audit,
+        repairs_by: RepairCauses { event: counters.repairs_event, audit: counters.repairs_audit },
+        resyncs: counters.resyncs_overrun + counters.resyncs_event + counters.resyncs_audit,
+        resyncs_by: ResyncCauses {
+            overrun: counters.resyncs_overrun,
+            event: counters.resyncs_event,
+            audit: counters.resyncs_audit,
+        },
+        deferring: !snapshot.converged,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fib_sync::Counters;
+
+    use super::*;
+
+    #[test]
+    fn what_is_in_the_kernel_undesired_does_not_pass_for_what_is_missing() {
+        // Seven adopted routes, while four of ten desired ones are written and the rest is not.
+        let counters = Counters {
+            desired: 10,
+            installed: 11,
+            unwritten: 3,
+            unresolved: 1,
+            conflicts: 1,
+            failed: 1,
+            ..Counters::default()
+        };
+        let status = fib_status(&FibSnapshot { counters, ..FibSnapshot::default() });
+        assert_eq!((status.programmed, status.pending, status.unresolved), (4, 4, 1));
     }
 }

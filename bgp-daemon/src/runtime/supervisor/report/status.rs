@@ -45,7 +45,7 @@ impl Supervisor {
                 shutdown: self.peers.iter().filter(|(_, peering)| peering.is_shut()).count(),
             },
             tables: self.tables(&shards),
-            fib: self.fib_status(&snapshot),
+            fib: super::fib::fib_status(&snapshot),
             memory: memory::report(&shards, groups.iter().map(|group| group.report.figures.log_bytes).sum()),
             problems: self.problems(),
         }
