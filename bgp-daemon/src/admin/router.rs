@@ -41,7 +41,7 @@ pub(super) fn router<B: Backend>(backend: Arc<B>, access: Access) -> Router {
         })
         .method_not_allowed_fallback(async || {
             let error = ApiError::new(ErrorCode::Invalid, "wrong method: reading is GET, doing is POST");
-            (StatusCode::METHOD_NOT_ALLOWED, Json(Failure { error })).into_response()
+            (StatusCode::METHOD_NOT_ALLOWED, Json(Reply::new(Failure { error }))).into_response()
         })
         .with_state(backend)
 }
@@ -190,16 +190,20 @@ async fn one_peer<B: Backend>(backend: &B, peer: &str) -> Result<super::api::Pee
     let found = peers.into_iter().find(|p| p.name == peer || Some(p.address) == address);
     found.ok_or_else(|| {
         let error = ApiError::new(ErrorCode::NotFound, format!("no peer is called {peer:?}"));
-        let closest = names
-            .iter()
-            .max_by(|a, b| strsim::jaro_winkler(a, peer).total_cmp(&strsim::jaro_winkler(b, peer)));
-        match closest {
-            Some(name) if strsim::jaro_winkler(name, peer) > 0.8 => {
-                error.hint(format!("did you mean `{name}`?"))
-            }
-            _ => error.hint("`peregrine peers` lists them; a name or an address will do"),
+        match similar(&names, peer) {
+            Some(name) => error.hint(format!("did you mean `{name}`?")),
+            None => error.hint("`peregrine peers` lists them; a name or an address will do"),
         }
     })
+}
+
+/// The name that may have been meant.
+fn similar<'a>(names: &'a [String], given: &str) -> Option<&'a str> {
+    if given.len() > MAX_SIMILAR {
+        return None;
+    }
+    let rated = names.iter().map(|name| (strsim::jaro_winkler(name, given), name.as_str()));
+    rated.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
 
 async fn address_of<B: Backend>(backend: &B, peer: &str) -> Result<IpAddr, ApiError> {
@@ -241,3 +245,21 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Octets of a shutdown communication (RFC 9003 §2).
 const MAX_SHUTDOWN_MESSAGE: usize = 255;
+
+/// Octets of a name for which a similar one is looked for. The work grows with its length times the number of
+/// peers, and a path may have 64 KiB.
+const MAX_SIMILAR: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_similar_to_a_name_nobody_would_type() {
+        let names = ["a".repeat(MAX_SIMILAR), "tor-1".to_owned()];
+        assert_eq!(similar(&names, "tor-2"), Some("tor-1"));
+        assert_eq!(similar(&names, "spine"), None);
+        assert_eq!(similar(&names, &"a".repeat(MAX_SIMILAR - 1)), Some(&*names[0]));
+        assert_eq!(similar(&names, &"a".repeat(MAX_SIMILAR + 1)), None);
+    }
+}

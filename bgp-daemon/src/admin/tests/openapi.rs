@@ -59,8 +59,10 @@ fn document() -> Value {
         "info": {
             "title": "Peregrine admin API",
             "version": SCHEMA.to_string(),
-            "description": "HTTP over the Unix socket of the daemon. Every reply has `schema` beside its \
-                fields. Times are milliseconds since 1970 (UTC), durations whole seconds.",
+            "description": "HTTP over the Unix socket of the daemon and, what only reads, over the TCP port of \
+                `[api] http`. `/metrics`, `/livez` and `/readyz` answer in text; every other reply, and every \
+                error, has `schema` beside its fields. Times are milliseconds since 1970 (UTC), durations \
+                whole seconds.",
         },
         "paths": paths,
         "components": { "schemas": generator.take_definitions(true) },

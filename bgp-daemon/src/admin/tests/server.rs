@@ -39,6 +39,7 @@ async fn every_endpoint_answers_by_its_method_alone() {
         };
         assert!(!taken.starts_with("HTTP/1.1 404") && !taken.starts_with("HTTP/1.1 405"), "{path}: {taken}");
         assert!(refused.starts_with("HTTP/1.1 405"), "{path}: {refused}");
+        assert!(refused.contains("{\"schema\":1,\"error\":"), "{path}: {refused}");
     }
 }
 
