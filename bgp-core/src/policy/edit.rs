@@ -15,7 +15,8 @@ pub enum Edit {
     /// The next hop becomes this where the route is of the address's family; others keep theirs, which
     /// they could not be reached by.
     NextHop(NextHop),
-    /// AS_PATH gets these in front, the first one foremost; at most 255.
+    /// AS_PATH gets these in front, the first one foremost; at most 255. A path that would then have more
+    /// than 65,535 octets stays as it is.
     Prepend(Vec<Asn>),
     /// These are added unless already present.
     AddCommunities(Vec<AnyCommunity>),
@@ -60,7 +61,10 @@ pub(super) fn apply(edits: &[Edit], prefix: IpNet, attrs: &AttrSet, chosen: &mut
             }
             Edit::Prepend(asns) => {
                 let octets = builder.build().as_path().prepended(asns);
-                builder.as_path(&octets);
+                // What no attribute has room for would be cut, and the longest path be the shortest.
+                if u16::try_from(octets.len()).is_ok() {
+                    builder.as_path(&octets);
+                }
             }
             Edit::AddCommunities(add) => add.iter().for_each(|community| communities.add(*community)),
             Edit::RemoveCommunities(remove) => {

@@ -2,6 +2,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::*;
+use crate::rib::DecisionKey;
 use crate::types::attr::{AnyCommunity, AttrCode, Community, LargeCommunity, flags};
 use crate::types::{Asn, AttrBuilder, NextHop, Origin};
 
@@ -189,6 +190,23 @@ fn editing_communities_keeps_the_partial_bit() {
 fn prepended_numbers_stand_as_written() {
     let set = edited(vec![Edit::Prepend(vec![Asn(1), Asn(2)]), Edit::Prepend(vec![Asn(3)])]);
     assert_eq!(set.as_path().to_string(), "3 1 2 65001 65002");
+}
+
+/// An attribute has room for 65,535 octets (RFC 4271 §4.3).
+#[test]
+fn a_path_without_room_for_more_is_not_shortened() {
+    let mut octets = [2, 31].to_vec();
+    octets.extend([0, 0, 0, 9].repeat(31));
+    for _ in 0..64 {
+        octets.extend([2, 255]);
+        octets.extend([0, 0, 0, 9].repeat(255));
+    }
+    let longest = AttrBuilder::edit(&attrs()).as_path(&octets).build();
+    assert_eq!(longest.as_path().hops(), 64 * 255 + 31);
+    let policy = editing(vec![Edit::Prepend(vec![Asn(1)]), Edit::Med(7)]);
+    let Verdict::Accept(Some(set)) = policy.apply(&subject("10.0.0.0/8", &longest)) else { panic!() };
+    assert_eq!((set.as_path().hops(), set.med()), (64 * 255 + 31, Some(7)));
+    assert!(DecisionKey::of(&set) <= DecisionKey::of(&longest));
 }
 
 #[test]
