@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::ahead::Pieces;
 use super::{Core, check};
-use crate::policy::{Policy, RouteSource, Subject, Verdict};
+use crate::policy::{Policy, PolicyId, RouteSource, Subject, Verdict};
 use crate::rib::facts::Facts;
 use crate::rib::path::{Path, Refusal};
 use crate::rib::peer::{Age, Tally};
@@ -66,8 +66,7 @@ pub(super) fn announce<K: NlriKey>(
     }
     let refusal = check::refusal(&core.config, &info, &facts);
     let attrs_in = core.attrs.intern_known(set, &facts);
-    let policy = core.policies.get(usize::from(info.import.0)).cloned();
-    let Some(policy) = policy else { return core.attrs.release(attrs_in) };
+    let Some(policy) = core.policy_of(&info) else { return core.attrs.release(attrs_in) };
     let import = Import { policy: &policy, info: &info, set, attrs_in };
     let mut batch = Batch { table, core, peer, age, attrs_in, arrived: Tally::default() };
     if refusal != Refusal::None {
@@ -220,8 +219,10 @@ impl Core {
         unknown.then_some(next_hop)
     }
 
+    /// The import policy. One that is yet to be told rejects, so that paths are kept for when it is.
     pub(super) fn policy_of(&self, info: &PeerInfo) -> Option<Arc<Policy>> {
-        self.policies.get(usize::from(info.import.0)).cloned()
+        let numbered = |id: PolicyId| self.policies.get(usize::from(id.0)).cloned();
+        numbered(info.import).or_else(|| numbered(PolicyId::REJECT))
     }
 
     pub(super) fn family_flag(&self, family: Family) -> bool {

@@ -58,6 +58,8 @@ struct Core {
     attrs: AttrTable,
     peers: PeerTable,
     policies: Vec<Arc<Policy>>,
+    /// Policies to be let go of as soon as no peer has them.
+    unnamed: Vec<PolicyId>,
     selector: Selector,
     ahead: ahead::Ahead,
     /// Counts given up by paths since the last flush. They are released after it, so that what was chosen
@@ -107,6 +109,7 @@ impl Shard {
             config,
             peers,
             policies: vec![Arc::new(Policy::accept()), Arc::new(Policy::reject())],
+            unnamed: Vec::new(),
             selector: Selector::default(),
             ahead: ahead::Ahead::default(),
             grave: Vec::new(),
@@ -134,6 +137,7 @@ impl Shard {
         let relevant = |info: &PeerInfo| PeerInfo { client: false, ..info.clone() };
         let changed = relevant(&old) != relevant(&info);
         self.core.peers.set(peer, info);
+        self.core.free_unnamed();
         if !changed {
             return;
         }
@@ -190,7 +194,11 @@ impl Shard {
     /// Forgets a peer that is down for good. `false` while paths of it are left; [`Shard::step`] and
     /// [`Shard::flush`] first.
     pub fn forget_peer(&mut self, peer: PeerId) -> bool {
-        self.core.peers.forget(peer)
+        let forgotten = self.core.peers.forget(peer);
+        if forgotten {
+            self.core.free_unnamed();
+        }
+        forgotten
     }
 
     /// Stores the NLRI of one UPDATE with their attributes, in place of what the peer said before.
@@ -219,6 +227,7 @@ impl Shard {
 
     /// Puts a policy in the place of that number; paths of the peers that use it go through import again.
     pub fn set_policy(&mut self, id: PolicyId, policy: Arc<Policy>) {
+        self.core.unnamed.retain(|unnamed| *unnamed != id);
         let at = usize::from(id.0);
         if self.core.policies.len() <= at {
             // Numbers in between reject until they are set.
@@ -246,13 +255,10 @@ impl Shard {
     /// Lets go of a policy whose number nobody is given any more. It stays as long as a peer has it: one that
     /// is gone for a while keeps its routes, and what import made of them.
     pub fn forget_policy(&mut self, id: PolicyId) {
-        let used = self.core.peers.iter().any(|(_, info)| info.import == id);
-        let nothing = self.core.policies.get(usize::from(PolicyId::REJECT.0)).cloned();
-        if let (false, Some(nothing), Some(slot)) =
-            (used, nothing, self.core.policies.get_mut(usize::from(id.0)))
-        {
-            *slot = nothing;
+        if !self.core.unnamed.contains(&id) {
+            self.core.unnamed.push(id);
         }
+        self.core.free_unnamed();
     }
 
     /// Changes how paths are chosen; every destination is decided again.
@@ -332,6 +338,19 @@ impl Shard {
 }
 
 impl Core {
+    /// Lets go of the unnamed policies that no peer has any more.
+    fn free_unnamed(&mut self) {
+        let Some(nothing) = self.policies.get(usize::from(PolicyId::REJECT.0)).cloned() else { return };
+        let (peers, policies) = (&self.peers, &mut self.policies);
+        self.unnamed.retain(|id| {
+            let used = peers.iter().any(|(_, info)| info.import == *id);
+            if !used && let Some(slot) = policies.get_mut(usize::from(id.0)) {
+                *slot = Arc::clone(&nothing);
+            }
+            used
+        });
+    }
+
     fn judge(&self, family: Family) -> Judge<'_> {
         Judge::new(&self.attrs, &self.peers, &self.config.decision, family)
     }

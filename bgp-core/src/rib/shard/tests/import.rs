@@ -166,6 +166,55 @@ fn a_policy_is_forgotten_when_its_last_peer_has_another() {
     assert_eq!(reasons(&shard, P), [(1, Reason::Policy)], "what a number without a policy stands for");
 }
 
+/// Who removes a peer says so, and that its policy has no name, before the routes are gone.
+#[test]
+fn a_policy_forgotten_too_early_goes_with_its_last_peer() {
+    let mut shard = shard();
+    let policy = Arc::new(Policy::accept());
+    let of = |import| PeerInfo { import, ..external(1, 65001) };
+    shard.set_policy(PolicyId(2), Arc::clone(&policy));
+    shard.peer_changed(PeerId(1), of(PolicyId(2)));
+    announce(&mut shard, 1, P, &mut attrs());
+    shard.peer_down(PeerId(1), &[]);
+    shard.forget_policy(PolicyId(2));
+    assert!(!shard.forget_peer(PeerId(1)));
+    assert_eq!(Arc::strong_count(&policy), 2, "still its peer's");
+    settle(&mut shard);
+    assert!(shard.forget_peer(PeerId(1)));
+    assert_eq!(Arc::strong_count(&policy), 1);
+
+    // The same with a peer that is given another.
+    shard.set_policy(PolicyId(2), Arc::clone(&policy));
+    shard.peer_up(PeerId(1), of(PolicyId(2)));
+    shard.forget_policy(PolicyId(2));
+    shard.peer_changed(PeerId(1), of(PolicyId::ACCEPT));
+    assert_eq!(Arc::strong_count(&policy), 1);
+
+    // Named again, it is nothing to let go of.
+    shard.set_policy(PolicyId(2), Arc::clone(&policy));
+    shard.peer_changed(PeerId(1), of(PolicyId(2)));
+    shard.forget_policy(PolicyId(2));
+    shard.set_policy(PolicyId(2), Arc::clone(&policy));
+    shard.peer_changed(PeerId(1), of(PolicyId::ACCEPT));
+    assert_eq!(Arc::strong_count(&policy), 2);
+}
+
+#[test]
+fn routes_that_come_before_the_policy_of_their_peer_wait_for_it() {
+    let mut shard = shard();
+    shard.peer_up(PeerId(9), PeerInfo { import: PolicyId(9), ..external(9, 65001) });
+    announce(&mut shard, 9, P, &mut attrs());
+    assert_eq!(settle(&mut shard).changes, []);
+    assert_eq!(reasons(&shard, P), [(9, Reason::Policy)]);
+    shard.set_policy(PolicyId(9), Arc::new(Policy::accept()));
+    while shard.step(3) {}
+    resolve(&mut shard, 0);
+    assert_eq!(settle(&mut shard).best(P), Some(PeerId(9)));
+    shard.peer_down(PeerId(9), &[]);
+    settle(&mut shard);
+    assert_empty(&mut shard);
+}
+
 #[test]
 fn a_peer_without_policy_is_not_let_in() {
     let mut shard = shard();
