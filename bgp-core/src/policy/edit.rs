@@ -42,8 +42,16 @@ impl Edit {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How often attributes were made, which is what policies cost.
+    pub(crate) static MADE: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// Makes the changes to the attributes of a route to `prefix`, of which only the family counts.
 pub(super) fn apply(edits: &[Edit], prefix: IpNet, attrs: &AttrSet, chosen: &mut Chosen) -> AttrSet {
+    #[cfg(test)]
+    MADE.set(MADE.get() + 1);
     let mut builder = AttrBuilder::edit(attrs);
     let mut communities = CommunityLists { attrs, standard: None, large: None };
     for edit in edits.iter().filter(|edit| edit.concerns(prefix)) {

@@ -16,6 +16,8 @@ use ipnet::IpNet;
 
 use crate::types::AttrSet;
 
+#[cfg(test)]
+pub(crate) use edit::MADE;
 pub use edit::{Chosen, Edit};
 pub use matching::{Match, PeerType, RouteSource};
 pub use prefix::{PrefixMatch, PrefixTest};

@@ -1,15 +1,14 @@
 //! Walking the tables in steps, for what concerns many destinations at once.
 
-use hashbrown::HashMap;
-
 use super::import::{Import, Imported};
+use super::memo::Memo;
 use super::{Core, Shard, check};
 use crate::rib::facts::Facts;
 use crate::rib::path::{Path, Refusal};
 use crate::rib::peer::Life;
 use crate::rib::table::Table;
 use crate::rib::{AttrId, DestId};
-use crate::types::{Family, NlriKey, PeerId};
+use crate::types::{Family, NlriKey};
 
 impl Shard {
     /// Visits at most `budget` destinations for pending work (dead paths, policies, next hops); `true` if
@@ -47,7 +46,7 @@ fn walk<K: NlriKey>(table: &mut Table<K>, core: &mut Core, mut budget: usize) ->
         let Some(slot) = table.lap.next(&table.dests) else { break };
         visit(table, core, &mut memo, DestId(slot));
     }
-    memo.release(core);
+    memo.release(&mut core.attrs);
     if !table.lap.active {
         core.peers.clear_reimport(K::FAMILY);
         core.peers.swept(K::FAMILY);
@@ -121,11 +120,10 @@ fn reimport<K: NlriKey>(
 
 impl Core {
     fn import_again<K: NlriKey>(&mut self, memo: &mut Memo, path: &Path, key: K) -> Imported {
-        if let Some(known) = memo.0.get(&(path.peer, path.attrs_in)) {
-            if known.attrs != path.attrs_in {
-                self.attrs.retain(known.attrs);
-            }
-            return *known;
+        // Of every prefix, unless the policy looks at those.
+        let about = (path.peer, path.attrs_in, None);
+        if let Some(known) = memo.known(&mut self.attrs, &about) {
+            return known;
         }
         let rejected = Imported { attrs: AttrId::NONE, refusal: Refusal::Policy };
         let (Some(info), Some(set)) = (self.peers.get(path.peer), self.attrs.get(path.attrs_in).cloned())
@@ -136,15 +134,14 @@ impl Core {
         let refusal = check::refusal(&self.config, info, &Facts::of(&set));
         let imported = if refusal == Refusal::None {
             let import = Import { policy: &policy, info, set: &set, attrs_in: path.attrs_in };
+            if policy.looks_at_prefix() {
+                return import.run_once(memo, &mut self.attrs, path.peer, key);
+            }
             import.run(&mut self.attrs, key)
         } else {
             Imported { attrs: AttrId::NONE, refusal }
         };
-        if (refusal != Refusal::None || !policy.looks_at_prefix()) && memo.0.len() < MAX_MEMO {
-            self.attrs.retain(path.attrs_in);
-            self.attrs.retain(imported.attrs);
-            memo.0.insert((path.peer, path.attrs_in), imported);
-        }
+        memo.keep(&mut self.attrs, about, imported);
         imported
     }
 
@@ -159,23 +156,6 @@ impl Core {
         debug_assert_eq!(old.attrs_in, new.attrs_in);
     }
 }
-
-/// Outcomes of import that depend on family, peer and attributes only, for one family and the time of one
-/// step; holds counts.
-#[derive(Default)]
-struct Memo(HashMap<(PeerId, AttrId), Imported, foldhash::fast::FixedState>);
-
-impl Memo {
-    fn release(self, core: &mut Core) {
-        for ((_, attrs_in), imported) in self.0 {
-            core.attrs.release(attrs_in);
-            core.attrs.release(imported.attrs);
-        }
-    }
-}
-
-/// Bounds the memory of a step, whatever its budget.
-const MAX_MEMO: usize = 1 << 14;
 
 /// Families in which a walk is under way.
 impl Shard {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::ahead::Pieces;
+use super::memo::Memo;
 use super::{Core, check};
 use crate::policy::{Policy, PolicyId, RouteSource, Subject, Verdict};
 use crate::rib::facts::Facts;
@@ -35,12 +36,34 @@ pub(super) struct Import<'a> {
 }
 
 impl Import<'_> {
-    /// Runs the policy for one prefix.
-    pub(super) fn run<K: NlriKey>(&self, attrs: &mut AttrTable, key: K) -> Imported {
+    fn subject<K: NlriKey>(&self, key: K) -> Subject<'_> {
         let peer_type = self.info.kind.peer_type();
         let source = if peer_type.is_none() { RouteSource::Local } else { RouteSource::Peers };
-        let subject = Subject { prefix: key.to_net(), attrs: self.set, source, peer_type };
-        match self.policy.apply(&subject) {
+        Subject { prefix: key.to_net(), attrs: self.set, source, peer_type }
+    }
+
+    /// As [`Import::run`], of one prefix among many of `peer`: attributes, which may be long, are made once
+    /// for all that meet the same rules.
+    pub(super) fn run_once<K: NlriKey>(
+        &self,
+        memo: &mut Memo,
+        attrs: &mut AttrTable,
+        peer: PeerId,
+        key: K,
+    ) -> Imported {
+        let Some(trace) = self.policy.trace(&self.subject(key)) else { return self.run(attrs, key) };
+        let about = (peer, self.attrs_in, Some(trace));
+        if let Some(known) = memo.known(attrs, &about) {
+            return known;
+        }
+        let imported = self.run(attrs, key);
+        memo.keep(attrs, about, imported);
+        imported
+    }
+
+    /// Runs the policy for one prefix.
+    pub(super) fn run<K: NlriKey>(&self, attrs: &mut AttrTable, key: K) -> Imported {
+        match self.policy.apply(&self.subject(key)) {
             Verdict::Reject => Imported::refused(Refusal::Policy),
             Verdict::Accept(None) => Imported { attrs: self.attrs_in, refusal: Refusal::None },
             Verdict::Accept(Some(set)) => Imported { attrs: attrs.intern(&set), refusal: Refusal::None },
@@ -71,14 +94,16 @@ pub(super) fn announce<K: NlriKey>(
     let mut batch = Batch { table, core, peer, age, attrs_in, arrived: Tally::default() };
     if refusal != Refusal::None {
         batch.store_all(block, Imported::refused(refusal));
-    } else if policy.looks_at_prefix() {
+    } else if policy.looks_at_prefix() && block.len() > 1 {
+        let mut memo = Memo::default();
         let mut pieces = Pieces::new(block);
         while let Some(piece) = pieces.next(batch.table) {
             for (path_id, key) in piece {
-                let imported = import.run(&mut batch.core.attrs, key);
+                let imported = import.run_once(&mut memo, &mut batch.core.attrs, peer, key);
                 batch.store_one(path_id, key, imported);
             }
         }
+        memo.release(&mut batch.core.attrs);
     } else if let Some((_, key)) = block.keys::<K>().next() {
         let imported = import.run(&mut batch.core.attrs, key);
         batch.store_all(block, imported);

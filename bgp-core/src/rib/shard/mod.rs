@@ -10,6 +10,7 @@ mod background;
 mod check;
 mod flush;
 mod import;
+mod memo;
 mod read;
 mod slots;
 #[cfg(test)]

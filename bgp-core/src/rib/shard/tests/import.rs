@@ -1,7 +1,8 @@
 //! What may come in.
 
 use super::*;
-use crate::policy::{Action, Edit, Match, PrefixMatch, PrefixTest, Rule, RuleList};
+use crate::policy::{Action, Edit, MADE, Match, PrefixMatch, PrefixTest, Rule, RuleList};
+use crate::types::attr::Community;
 
 /// The path replaces an accepted one and must have taken it out of the running for `reason`.
 fn refused(peer: u16, mut bad: AttrBuilder, reason: Reason) {
@@ -140,6 +141,43 @@ fn a_policy_change_reaches_paths_already_here() {
     for peer in [1, 3] {
         shard.peer_down(PeerId(peer), &[]);
     }
+    settle(&mut shard);
+    assert_empty(&mut shard);
+}
+
+#[test]
+fn attributes_are_made_once_for_all_prefixes_that_meet_the_same_rules() {
+    let edits = |n| vec![Edit::AddCommunities(vec![Community(n).into()])];
+    let marking = |n| {
+        let low = Rule { matches: vec![within("10.0.0.0/16")], edits: edits(n), action: Action::Accept };
+        let high = Rule { matches: vec![within("10.0.0.0/15")], edits: edits(n + 1), action: Action::Accept };
+        let none = Rule { matches: vec![within("10.4.0.0/16")], edits: vec![], action: Action::Accept };
+        policy(vec![low, high, none])
+    };
+    let mut shard = shard();
+    shard.set_policy(PolicyId(2), marking(1));
+    shard.peer_changed(PeerId(1), PeerInfo { import: PolicyId(2), ..external(1, 65001) });
+    let keys = (0..2048).map(|n| V4Key::new(0x0a00_0000 + (n << 8), 24).unwrap());
+    let block = NlriBlock::from_keys(keys);
+    MADE.set(0);
+    shard.announce(PeerId(1), &block, &attrs().build());
+    assert_eq!(MADE.get(), 2);
+    assert_eq!(shard.peers().routes(PeerId(1), V4).accepted, 3 * 256);
+    assert_eq!(shard.attrs().len(), 3);
+
+    shard.set_policy(PolicyId(2), marking(7));
+    while shard.step(usize::MAX) {}
+    assert_eq!(MADE.get(), 4);
+    settle(&mut shard);
+    let marks = |net: &str| {
+        let view = shard.explain(net.parse().unwrap()).remove(0);
+        view.accepted.map(|set| set.communities().iter().map(|community| community.0).collect::<Vec<_>>())
+    };
+    assert_eq!(marks("10.0.255.0/24"), Some(vec![7]));
+    assert_eq!(marks("10.1.255.0/24"), Some(vec![8]));
+    assert_eq!(marks("10.4.255.0/24"), Some(vec![]));
+    assert_eq!(marks("10.2.255.0/24"), None);
+    shard.withdraw(PeerId(1), &block);
     settle(&mut shard);
     assert_empty(&mut shard);
 }

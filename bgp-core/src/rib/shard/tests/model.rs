@@ -318,10 +318,15 @@ impl Run {
         match op {
             Op::Announce { peer, prefixes, id, attrs } => {
                 let set = attrs.build();
-                let update =
-                    |net: &IpNet| Ingest::Announce(block_with_id(&net.to_string(), *id), set.clone());
-                let updates: Vec<Ingest> = nets(prefixes).iter().map(update).collect();
-                self.shard.ingest(PeerId(*peer), &updates);
+                let [v4, v6] = [true, false].map(|v4| {
+                    let mut nets = nets(prefixes);
+                    nets.retain(|net| matches!(net, IpNet::V4(_)) == v4);
+                    let blocks = nets.iter().map(|net| block_with_id(&net.to_string(), *id));
+                    let octets: Vec<u8> = blocks.flat_map(|block| block.octets().to_vec()).collect();
+                    let block = NlriBlock::parse(family(v4), true, octets.into()).unwrap();
+                    Ingest::Announce(block, set.clone())
+                });
+                self.shard.ingest(PeerId(*peer), &[v4, v6]);
                 for net in nets(prefixes) {
                     let paths = self.model.paths.entry(net).or_default();
                     paths.retain(|path| (path.peer, path.id) != (*peer, *id));
