@@ -115,11 +115,13 @@ impl Export {
 
     /// Takes what an encoder asks; answered by [`Export::finish`].
     pub fn request(&mut self, request: ShardRequest) {
-        if let Ask::Cancel(splice) = request.ask {
-            let ours =
-                |asked: &ShardRequest| asked.group == request.group && asked.ask.splice() == Some(splice);
-            self.asked.retain(|asked| !ours(asked));
-        }
+        let moot = |asked: &ShardRequest| match request.ask {
+            Ask::Cancel(splice) => asked.ask.splice() == Some(splice),
+            // Each is about everything that those before are about, and each costs time at every finish.
+            Ask::Forget { .. } => matches!(asked.ask, Ask::Forget { .. }),
+            Ask::Resync(_) | Ask::Continue(_) => false,
+        };
+        self.asked.retain(|asked| asked.group != request.group || !moot(asked));
         self.asked.push_back(request);
     }
 
@@ -277,3 +279,22 @@ const MAX_FORGET: usize = 16 << 10;
 
 /// Destinations looked at for one flush of a group that was behind.
 const MAX_CATCH_UP: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_forgotten_is_asked_once_for_each_group() {
+        let mut export = Export::new(ShardId(0));
+        for (group, flush) in [(1, 5), (2, 3), (1, 6), (1, 9)] {
+            let ask = Ask::Forget { flush };
+            export.request(ShardRequest { shard: ShardId(0), group: GroupId(group), ask });
+        }
+        let asked = export.asked.iter().map(|request| match request.ask {
+            Ask::Forget { flush } => (request.group.0, flush),
+            _ => unreachable!(),
+        });
+        assert_eq!(asked.collect::<Vec<_>>(), [(2, 3), (1, 9)]);
+    }
+}
