@@ -13,14 +13,10 @@ use super::local::valid_asn;
 
 /// The edits in the order they are made: communities are removed before others are added.
 pub(super) fn edits(raw: &RawSet, sink: &mut Sink) -> Option<Vec<Edit>> {
-    let next_hop = match &raw.next_hop {
-        Some(written) => Some(next_hop(written, sink)?),
-        None => None,
-    };
-    let prepend = match &raw.prepend_as {
-        Some(written) => Some(prepend(written, sink)?),
-        None => None,
-    };
+    let next_hop = raw.next_hop.as_ref().map(|written| next_hop(written, sink));
+    let prepend = raw.prepend_as.as_ref().map(|written| prepend(written, sink));
+    // Only now: every fault is told.
+    let (next_hop, prepend) = (checked(next_hop)?, checked(prepend)?);
     let all = [
         raw.local_preference.as_ref().map(|value| Edit::LocalPref(*value.get_ref())),
         raw.med.as_ref().map(|value| Edit::Med(*value.get_ref())),
@@ -32,15 +28,26 @@ pub(super) fn edits(raw: &RawSet, sink: &mut Sink) -> Option<Vec<Edit>> {
     Some(all.into_iter().flatten().collect())
 }
 
+/// Of a key that may be left out: `None` only where what is written has a fault.
+pub(super) fn checked<T>(written: Option<Option<T>>) -> Option<Option<T>> {
+    match written {
+        Some(value) => value.map(Some),
+        None => Some(None),
+    }
+}
+
 fn next_hop(written: &Spanned<IpAddr>, sink: &mut Sink) -> Option<NextHop> {
     let address = *written.get_ref();
     let link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    let reserved = matches!(address, IpAddr::V4(v4) if matches!(v4.octets(), [0 | 240..=255, ..]));
     let why = if address.is_unspecified() {
         "stands for none"
     } else if address.is_loopback() {
         "is every host's own"
     } else if address.is_multicast() {
         "is a multicast group"
+    } else if reserved {
+        "is reserved"
     } else if link_local {
         "means nothing beyond its link"
     } else {
@@ -61,7 +68,9 @@ fn prepend(written: &Spanned<Vec<Spanned<u32>>>, sink: &mut Sink) -> Option<Vec<
         .hint("many routers refuse paths much longer than that");
         return None;
     }
-    asns.iter().map(|asn| valid_asn("prepend-as", asn.span(), *asn.get_ref(), sink)).collect()
+    let valid: Vec<Option<Asn>> =
+        asns.iter().map(|asn| valid_asn("prepend-as", asn.span(), *asn.get_ref(), sink)).collect();
+    valid.into_iter().collect()
 }
 
 fn communities(written: Option<&Spanned<Vec<Spanned<AnyCommunity>>>>) -> Option<Vec<AnyCommunity>> {

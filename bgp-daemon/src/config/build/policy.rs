@@ -12,7 +12,7 @@ use super::super::raw::{
     RawRule,
 };
 use super::super::report::Sink;
-use super::edit::edits;
+use super::edit::{checked, edits};
 
 pub(super) fn policies(
     raw: Option<&Spanned<Vec<Spanned<RawPolicy>>>>,
@@ -83,15 +83,11 @@ fn action(raw: &RawRule, edits: Option<&[Edit]>, sink: &mut Sink) -> Option<Acti
 
 /// The conditions in the order of the reference page.
 fn matches(raw: &RawMatch, sink: &mut Sink) -> Option<Vec<Match>> {
-    let prefixes = prefixes(raw, sink)?;
-    let prefixes = (!prefixes.is_empty()).then_some(Match::Prefix(prefixes));
-    let communities = any_of("community", raw.community.as_ref(), sink, |community| *community)?;
-    let path_prefix = match &raw.as_path_prefix {
-        Some(asns) => Some(as_path_prefix(asns, sink)?),
-        None => None,
-    };
-    let contains = any_of("as-path-contains", raw.as_path_contains.as_ref(), sink, |asn| Asn(*asn))?;
-    let next_hops = any_of("next-hop", raw.next_hop.as_ref(), sink, |net| net.0)?;
+    let prefixes = prefixes(raw, sink);
+    let communities = any_of("community", raw.community.as_ref(), sink, |community| *community);
+    let path_prefix = raw.as_path_prefix.as_ref().map(|asns| as_path_prefix(asns, sink));
+    let contains = any_of("as-path-contains", raw.as_path_contains.as_ref(), sink, |asn| Asn(*asn));
+    let next_hops = any_of("next-hop", raw.next_hop.as_ref(), sink, |net| net.0);
     let source = raw.source.as_ref().map(|source| match source.get_ref() {
         RawRouteSource::Local => RouteSource::Local,
         RawRouteSource::Peers => RouteSource::Peers,
@@ -105,14 +101,16 @@ fn matches(raw: &RawMatch, sink: &mut Sink) -> Option<Vec<Match>> {
         RawOrigin::Egp => Origin::Egp,
         RawOrigin::Incomplete => Origin::Incomplete,
     });
+    // Only now: every fault is told.
+    let prefixes = prefixes?;
     let all = [
-        prefixes,
-        communities.map(Match::Communities),
-        path_prefix.map(Match::AsPathPrefix),
-        contains.map(Match::AsPathContains),
+        (!prefixes.is_empty()).then_some(Match::Prefix(prefixes)),
+        communities?.map(Match::Communities),
+        checked(path_prefix)?.map(Match::AsPathPrefix),
+        contains?.map(Match::AsPathContains),
         source.map(Match::Source),
         peer_type.map(Match::PeerType),
-        next_hops.map(Match::NextHop),
+        next_hops?.map(Match::NextHop),
         origin.map(Match::Origin),
     ];
     Some(all.into_iter().flatten().collect())

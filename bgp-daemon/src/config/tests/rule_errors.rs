@@ -132,6 +132,18 @@ fn faults_of_edits() {
             "error: p.toml:5:22: `next-hop`: no packet can be sent on to ff02::1: it is a multicast group",
         ),
         (
+            r#"{ set = { next-hop = "0.1.2.3" } }"#,
+            "error: p.toml:5:22: `next-hop`: no packet can be sent on to 0.1.2.3: it is reserved",
+        ),
+        (
+            r#"{ set = { next-hop = "240.0.0.1" } }"#,
+            "error: p.toml:5:22: `next-hop`: no packet can be sent on to 240.0.0.1: it is reserved",
+        ),
+        (
+            r#"{ set = { next-hop = "255.255.255.255" } }"#,
+            "error: p.toml:5:22: `next-hop`: no packet can be sent on to 255.255.255.255: it is reserved",
+        ),
+        (
             r#"{ set = { next-hop = "fe80::1" } }"#,
             "error: p.toml:5:22: `next-hop`: no packet can be sent on to fe80::1: it means nothing beyond its link",
         ),
@@ -144,6 +156,35 @@ fn faults_of_edits() {
             "error: p.toml:5:11: unknown key `comunities` in `set`",
         ),
     ]);
+}
+
+#[test]
+fn every_fault_of_a_rule_is_told_at_once() {
+    let faulty = [
+        (
+            r#"{ set = { next-hop = "127.0.0.1", prepend-as = [0, 23456] } }"#,
+            vec!["127.0.0.1", "AS 0:", "AS 23456:"],
+        ),
+        (
+            r#"{ match = { length = [8, 24], community = [], as-path-prefix = [], as-path-contains = [], next-hop = [] }, set = { next-hop = "::1" }, action = "accept" }"#,
+            vec![
+                "needs a `prefix`",
+                "`community`",
+                "`as-path-prefix`",
+                "`as-path-contains`",
+                "`next-hop`",
+                "::1",
+            ],
+        ),
+    ];
+    for (rule, expected) in faulty {
+        let found = rule_faults(rule);
+        let errors: Vec<&str> = found.lines().filter(|line| line.starts_with("error: ")).collect();
+        assert_eq!(errors.len(), expected.len(), "{found}");
+        for (error, expected) in errors.iter().zip(expected) {
+            assert!(error.contains(expected), "{error} without {expected}");
+        }
+    }
 }
 
 #[test]
