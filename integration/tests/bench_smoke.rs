@@ -59,7 +59,7 @@ fn random_churn_ends_exact_and_no_larger() {
     let soak = medians.iter().find(|row| row["stage"] == "soak").unwrap();
     let figure = |name: &str| soak["result"][name].as_f64().unwrap();
     assert!(figure("UPDATEs") > 100.0, "{said}");
-    assert!(figure("most MiB") >= figure("last MiB"), "{said}");
+    assert!(figure("last MiB") <= figure("first MiB") * 1.2 + 8.0, "{said}");
 }
 
 #[test]

@@ -22,7 +22,8 @@ impl Default for DecisionConfig {
 ///
 /// From the top: preference (8 bits, all alike for now), LOCAL_PREF (32), local origin (1), inverted path
 /// length (14: more numbers than the longest message holds), inverted ORIGIN (2), 6 unused, and whether the
-/// path was reflected, which is no criterion: it says where a tie has to look closer.
+/// path was reflected, which is no criterion: it says where a tie has to look closer. So keys are to be
+/// compared with [`DecisionKey::reason`], which leaves it out.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct DecisionKey(pub u64);
 
