@@ -24,14 +24,13 @@ impl Report {
             .filter(|target| !matches!(target.kind, Kind::Relay | Kind::Peregrine2))
             .map(|target| format!("{} {}", target.kind.title(), target.version))
             .collect();
-        let arguments: Vec<String> = std::env::args().skip(1).collect();
         format!(
             "# Performance\n\n{}\n## How it was made\n\nBy `bench {}`, which `make bench WRITE=1` builds and runs; \
              `make bench QUICK=1` is the short form for daily use. [Where instructions and bytes go](profile.md) has \
              the profile behind the figures.\n\n- Machine: {}.\n- Versions: {}.\n\
              - Medians of {} runs, targets taking turns; {:.0} minutes in all.\n\n{HOW}{}",
             floors::summary(self),
-            arguments.join(" "),
+            arguments(std::env::args().skip(1)).join(" "),
             machine::description(),
             versions.join(", "),
             self.runs,
@@ -39,6 +38,19 @@ impl Report {
             self.text()
         )
     }
+}
+
+/// What was asked for, but not where the results of this machine are kept.
+fn arguments(given: impl Iterator<Item = String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for argument in given {
+        if kept.last().is_some_and(|last| last == "--out") {
+            kept.pop();
+        } else {
+            kept.push(argument);
+        }
+    }
+    kept
 }
 
 const HOW: &str = "\
@@ -49,7 +61,7 @@ the first octet sent to that moment, *CPU* and memory are those of the speaker a
 processes): *peak* the most resident since its start, *after* what is resident at the end, a second later
 where a full table is involved. The *relay* passes UPDATEs on without reading them: the floor for any speaker
 on this machine. *2 shards* is the same program with `shards = 2`; it is no rival. `–` marks what a target does
-not offer, `> 40` what took longer than that many seconds. Coming up is not measured. A rival whose run took more
+not offer, `> n` what took longer than n seconds. Coming up is not measured. A rival whose run took more
 than 15 s and that was in no stage the best of the rivals is run once, and so is who fails; who cannot even begin
 with some number of clients is not asked for more.
 
