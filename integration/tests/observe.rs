@@ -12,7 +12,7 @@ mod mesh;
 use std::io::{Read, Write};
 
 use integration::lab::{Host, Lab, Result, secs};
-use mesh::{config, established, knows, segment, start};
+use mesh::{config, established, knows, prefixes, segment, start};
 use serde_json::Value;
 
 const HTTP: &str = "[api]\nhttp = \"127.0.0.1:9179\"\n";
@@ -68,6 +68,14 @@ fn metrics_say_what_happened_and_health_does_not_depend_on_others() -> Result {
             ("peregrine_state{state=\"ready\"}".to_owned(), 1.0),
         ] {
             assert_eq!(series(&page, &name), value, "{name}");
+        }
+        let told = |of: &Host, prefix: &str| -> Result<(bool, String)> {
+            let sent = of.peregrine_cmd(&["explain", prefix])?["sent"][0].clone();
+            Ok((sent["sent"] == true, sent["why"].as_str().unwrap().to_owned()))
+        };
+        for prefix in prefixes(1, 2) {
+            assert_eq!(told(&host, &prefix)?, (true, "accepted by export policy".to_owned()));
+            assert_eq!(told(&other, &prefix)?, (false, "the best path came from it".to_owned()));
         }
         // Nothing is under way: what one side has sent, End-of-RIB among it, the other has received.
         let counts = |of: &Host, peer: &str| -> Result<Value> {
