@@ -3,11 +3,11 @@
 use super::import::{Import, Imported};
 use super::memo::Memo;
 use super::{Core, Shard, check};
+use crate::rib::DestId;
 use crate::rib::facts::Facts;
 use crate::rib::path::{Path, Refusal};
 use crate::rib::peer::Life;
 use crate::rib::table::Table;
-use crate::rib::{AttrId, DestId};
 use crate::types::{Family, NlriKey};
 
 impl Shard {
@@ -125,12 +125,11 @@ impl Core {
         if let Some(known) = memo.known(&mut self.attrs, &about) {
             return known;
         }
-        let rejected = Imported { attrs: AttrId::NONE, refusal: Refusal::Policy };
         let (Some(info), Some(set)) = (self.peers.get(path.peer), self.attrs.get(path.attrs_in).cloned())
         else {
-            return rejected;
+            return Imported::refused(Refusal::Policy);
         };
-        let Some(policy) = self.policy_of(info) else { return rejected };
+        let policy = self.policy_of(info);
         let refusal = check::refusal(&self.config, info, &Facts::of(&set));
         let imported = if refusal == Refusal::None {
             let import = Import { policy: &policy, info, set: &set, attrs_in: path.attrs_in };
@@ -139,7 +138,7 @@ impl Core {
             }
             import.run(&mut self.attrs, key)
         } else {
-            Imported { attrs: AttrId::NONE, refusal }
+            Imported::refused(refusal)
         };
         memo.keep(&mut self.attrs, about, imported);
         imported

@@ -22,7 +22,7 @@ pub(super) struct Imported {
 }
 
 impl Imported {
-    fn refused(refusal: Refusal) -> Self {
+    pub(super) fn refused(refusal: Refusal) -> Self {
         Self { attrs: AttrId::NONE, refusal }
     }
 }
@@ -89,7 +89,7 @@ pub(super) fn announce<K: NlriKey>(
     }
     let refusal = check::refusal(&core.config, &info, &facts);
     let attrs_in = core.attrs.intern_known(set, &facts);
-    let Some(policy) = core.policy_of(&info) else { return core.attrs.release(attrs_in) };
+    let policy = core.policy_of(&info);
     let import = Import { policy: &policy, info: &info, set, attrs_in };
     let mut batch = Batch { table, core, peer, age, attrs_in, arrived: Tally::default() };
     if refusal != Refusal::None {
@@ -245,9 +245,11 @@ impl Core {
     }
 
     /// The import policy. One that is yet to be told rejects, so that paths are kept for when it is.
-    pub(super) fn policy_of(&self, info: &PeerInfo) -> Option<Arc<Policy>> {
+    pub(super) fn policy_of(&self, info: &PeerInfo) -> Arc<Policy> {
         let numbered = |id: PolicyId| self.policies.get(usize::from(id.0)).cloned();
-        numbered(info.import).or_else(|| numbered(PolicyId::REJECT))
+        numbered(info.import)
+            .or_else(|| numbered(PolicyId::REJECT))
+            .unwrap_or_else(|| Arc::new(Policy::reject()))
     }
 
     pub(super) fn family_flag(&self, family: Family) -> bool {

@@ -11,7 +11,6 @@ use super::peers::Up;
 use super::{Event, SessionNews, Supervisor};
 use crate::runtime::encoder::Subscription;
 use crate::runtime::local::{self, LocalChange};
-use crate::runtime::peering::peer_info;
 use crate::runtime::shard::{ShardMessage, tell_all};
 
 impl Supervisor {
@@ -58,10 +57,9 @@ impl Supervisor {
         }
         peering.generation = generation;
         let was_up = peering.up.is_some();
-        // The shards may have read the settings before they last changed.
-        let info = peer_info(&peering.settings.borrow(), &negotiated);
         peering.up = Some(Up { negotiated: negotiated.clone(), done: Families::default() });
-        tell_all(&self.shards, || ShardMessage::PeerChanged(peer, Box::new(info.clone()))).await;
+        // The shards may have read the settings before they last changed.
+        self.tell_settings(peer).await;
         if was_up {
             self.forget_next_hop(peer);
             self.groups.leave(peer).await;

@@ -2,6 +2,7 @@
 
 use bgp_core::policy::PolicyId;
 use bgp_core::session::{Input, ResetReason, StopReason};
+use bgp_core::types::PeerId;
 use std::sync::Arc;
 
 use super::peers::{NewPeer, remote};
@@ -137,13 +138,21 @@ impl Supervisor {
             _ => {}
         }
         let (id, shut) = (peering.id, peering.is_shut());
-        let info = peering.up.as_ref().map(|up| peer_info(&peering.settings.borrow(), &up.negotiated));
         if shut {
             self.deferral.without(id);
         }
-        let Some(info) = info else { return };
-        tell_all(&self.shards, || ShardMessage::PeerChanged(id, Box::new(info.clone()))).await;
-        self.regroup(id).await;
+        if self.tell_settings(id).await {
+            self.regroup(id).await;
+        }
+    }
+
+    /// Tells the shards the settings in force for the session of a peer; false if it has none.
+    pub(super) async fn tell_settings(&mut self, peer: PeerId) -> bool {
+        let Some(peering) = self.peers.by_id(peer) else { return false };
+        let Some(up) = &peering.up else { return false };
+        let info = peer_info(&peering.settings.borrow(), &up.negotiated);
+        tell_all(&self.shards, || ShardMessage::PeerChanged(peer, Box::new(info.clone()))).await;
+        true
     }
 
     /// Numbers of a neighbour's policies.
