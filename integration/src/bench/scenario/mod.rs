@@ -105,13 +105,7 @@ impl Sizes {
             churn: (50, 100, 1),
             churn_base: 2_000,
             idle: (200, 2),
-            soak: SoakSize {
-                peers: 300,
-                prefixes: 10_000,
-                each: 100,
-                rate: 500,
-                time: Duration::from_secs(20),
-            },
+            soak: SoakSize { time: Duration::from_secs(20), ..Self::full().soak },
         }
     }
 
