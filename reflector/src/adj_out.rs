@@ -2,6 +2,12 @@
 //!
 //! A member holds a prefix iff its entry is live and the member is not the source (split horizon), so
 //! no member has a record of its own. Entries are addressed by the destination's slot.
+//!
+//! Flushes are numbered in 64 bits, which nobody uses up, but an entry keeps the low 32 of them: memory
+//! goes by the entry. The others follow from the newest number there is, as long as no entry is 2^32
+//! flushes older than that. So what is older than [`MAX_AGE`] does not keep its number: announced routes
+//! are [renewed](AdjRibOut::renew), for which at worst somebody is told a route again, and the group forgets
+//! withdrawn ones, for which whoever did not hear of them is refused.
 
 use bgp_core::rib::{AttrId, DestId};
 use bgp_core::types::PeerId;
@@ -11,8 +17,8 @@ use bgp_core::types::PeerId;
 pub struct OutEntry {
     /// Attributes after import policy, held by a count; what is sent is derived from them.
     pub attrs: AttrId,
-    /// The flush that brought the entry to this state.
-    pub flush: u32,
+    /// The flush that brought the entry to this state, or a later one if that was [`MAX_AGE`] ago.
+    pub flush: u64,
     /// Where the route was learned, the one member that does not hold it.
     pub source: PeerId,
     /// Live, withdrawn, or never told.
@@ -40,6 +46,8 @@ impl OutEntry {
 #[derive(Debug, Default)]
 pub struct AdjRibOut {
     chunks: Vec<Option<Chunk>>,
+    /// The highest number of a flush an entry was put with.
+    newest: u64,
     live: u32,
     tombstones: u32,
     /// Live entries by source.
@@ -61,10 +69,11 @@ enum Sources {
 }
 
 /// An entry without its source. Its state follows from the rest: only what is live has attributes, and
-/// flushes that withdraw something have numbers from 1.
+/// flushes that withdraw something have numbers whose low half is not 0, as [`after`] sees to.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     attrs: AttrId,
+    /// The low half of the number.
     flush: u32,
 }
 
@@ -86,7 +95,7 @@ impl Chunk {
     }
 
     #[inline]
-    fn entry(&self, at: usize) -> OutEntry {
+    fn entry(&self, at: usize, newest: u64) -> OutEntry {
         let slot = self.slots.get(at).copied().unwrap_or(Slot::EMPTY);
         let source = match &self.sources {
             Sources::One(source) => *source,
@@ -94,7 +103,7 @@ impl Chunk {
         };
         match slot.state() {
             OutState::Empty => OutEntry::EMPTY,
-            state => OutEntry { attrs: slot.attrs, flush: slot.flush, source, state },
+            state => OutEntry { attrs: slot.attrs, flush: whole(newest, slot.flush), source, state },
         }
     }
 
@@ -102,8 +111,8 @@ impl Chunk {
         let Some(slot) = self.slots.get_mut(at) else { return };
         *slot = match entry.state {
             OutState::Empty => Slot::EMPTY,
-            OutState::Tombstone => Slot { attrs: AttrId::NONE, flush: entry.flush },
-            OutState::Live => Slot { attrs: entry.attrs, flush: entry.flush },
+            OutState::Tombstone => Slot { attrs: AttrId::NONE, flush: entry.flush as u32 },
+            OutState::Live => Slot { attrs: entry.attrs, flush: entry.flush as u32 },
         };
         if entry.state == OutState::Empty {
             return;
@@ -125,6 +134,14 @@ impl Chunk {
         }
     }
 
+    /// No announced route stays older than [`MAX_AGE`].
+    fn renew(&mut self, newest: u64) {
+        let Some(oldest) = newest.checked_sub(MAX_AGE) else { return };
+        for slot in self.slots.iter_mut().filter(|slot| slot.state() == OutState::Live) {
+            slot.flush = whole(newest, slot.flush).max(oldest) as u32;
+        }
+    }
+
     fn is_empty(&self) -> bool {
         self.slots.iter().all(|slot| slot.state() == OutState::Empty)
     }
@@ -142,10 +159,12 @@ impl AdjRibOut {
     pub fn entry(&self, dest: DestId) -> OutEntry {
         let (chunk, at) = split(dest);
         let chunk = self.chunks.get(chunk).and_then(Option::as_ref);
-        chunk.map_or(OutEntry::EMPTY, |chunk| chunk.entry(at))
+        chunk.map_or(OutEntry::EMPTY, |chunk| chunk.entry(at, self.newest))
     }
 
     /// Replaces the entry and returns what it was.
+    ///
+    /// Its flush must not be older than [`MAX_AGE`], and that of a tombstone one that [`after`] returned.
     pub fn put(&mut self, dest: DestId, entry: OutEntry) -> OutEntry {
         let (chunk, at) = split(dest);
         if chunk >= self.chunks.len() {
@@ -153,10 +172,9 @@ impl AdjRibOut {
         }
         let Some(chunk) = self.chunks.get_mut(chunk) else { return OutEntry::EMPTY };
         let chunk = chunk.get_or_insert_with(|| Chunk::new(entry.source));
-        let old = chunk.entry(at);
+        let old = chunk.entry(at, self.newest);
+        self.newest = self.newest.max(entry.flush);
         chunk.put(at, entry);
-        // As stored: should the number of a flush ever come around to 0, its tombstones are nothing.
-        let entry = chunk.entry(at);
         for (state, sign) in [(old.state, -1), (entry.state, 1)] {
             match state {
                 OutState::Empty => {}
@@ -175,6 +193,17 @@ impl AdjRibOut {
         }
         if let Some(count) = self.sources.get_mut(at) {
             *count = count.wrapping_add_signed(sign);
+        }
+    }
+
+    /// To be called after every flush with its number, so that no entry's age becomes ambiguous.
+    ///
+    /// Looks at one chunk, and seldom: each is due once in [`RENEWAL`] flushes, the first at the first of
+    /// them, the second at the second, and so on, so that no flush waits for a walk over the table.
+    pub fn renew(&mut self, flush: u64) {
+        let due = usize::try_from(flush.wrapping_sub(1) % RENEWAL).ok();
+        if let Some(chunk) = due.and_then(|due| self.chunks.get_mut(due)?.as_mut()) {
+            chunk.renew(self.newest);
         }
     }
 
@@ -218,10 +247,30 @@ impl AdjRibOut {
     }
 }
 
+/// The number of the flush after `flush`, passing over those whose low half is 0.
+#[inline]
+pub fn after(flush: u64) -> u64 {
+    let next = flush.wrapping_add(1);
+    next | u64::from(next as u32 == 0)
+}
+
+/// The highest number up to `newest` that ends in `low`.
+#[inline]
+fn whole(newest: u64, low: u32) -> u64 {
+    newest.wrapping_sub((newest as u32).wrapping_sub(low).into())
+}
+
 fn split(dest: DestId) -> (usize, usize) {
     let at = dest.0 as usize;
     (at / CHUNK, at % CHUNK)
 }
+
+/// Flushes after which an entry does not keep its number. Until its turn comes it grows up to [`RENEWAL`]
+/// older still, which leaves a quarter of 2^32.
+pub const MAX_AGE: u64 = 1 << 31;
+
+/// Flushes from one visit of [`AdjRibOut::renew`] to the next; there are fewer chunks than that.
+const RENEWAL: u64 = 1 << 30;
 
 /// 8 KiB each, a size allocators round nothing up for: no copies on growth, and a small table stays small.
 const CHUNK: usize = 1024;
@@ -235,7 +284,7 @@ mod tests {
         let mut out = AdjRibOut::default();
         let live = |n: u32, source| OutEntry {
             attrs: AttrId(n),
-            flush: n,
+            flush: n.into(),
             source: PeerId(source),
             state: OutState::Live,
         };
@@ -251,6 +300,40 @@ mod tests {
         }
         assert_eq!(out.entry(DestId(7)), live(9, 5));
         assert_eq!((out.held_by(PeerId(4)), out.held_by(PeerId(5))), (1, CHUNK as u32 - 1));
+    }
+
+    #[test]
+    fn numbers_of_flushes_are_whole_however_old_the_entry() {
+        let mut out = AdjRibOut::default();
+        let entry = |flush, state| OutEntry { attrs: AttrId(3), flush, source: PeerId(4), state };
+        let (steady, late, busy) = (DestId(7), DestId(CHUNK as u32 * 2), DestId(9));
+        out.put(steady, entry(5, OutState::Live));
+        out.put(late, entry(6, OutState::Live));
+        let mut flush = 6;
+        // Of every 2^30 flushes, those in which something is due, and the last.
+        for lap in 0..20 {
+            for of in (1..=3).chain([RENEWAL - 1]) {
+                flush = lap * RENEWAL + of;
+                let state = if of == 2 { OutState::Tombstone } else { OutState::Live };
+                out.put(busy, entry(flush, state));
+                out.renew(flush);
+                assert_eq!((out.entry(busy).flush, out.entry(busy).state), (flush, state));
+                for (dest, first) in [(steady, 5), (late, 6)] {
+                    let oldest = flush.saturating_sub(MAX_AGE + RENEWAL).max(first);
+                    let newest = flush.saturating_sub(MAX_AGE).max(first);
+                    let known = out.entry(dest).flush;
+                    assert!((oldest..=newest).contains(&known), "{known} at {flush}");
+                }
+            }
+        }
+        assert!(flush > 4 << 32);
+    }
+
+    #[test]
+    fn no_number_of_a_flush_looks_like_none() {
+        assert_eq!((after(0), after(41)), (1, 42));
+        assert_eq!(after(u64::from(u32::MAX)), (1 << 32) + 1);
+        assert_eq!(after((8 << 32) - 1), (8 << 32) + 1);
     }
 
     #[test]

@@ -43,8 +43,8 @@ pub struct SpliceId(pub u32);
 pub enum BatchKind {
     /// Changes for every member; holds each prefix at most once for each audience.
     Flush {
-        /// Number of the flush, ascending by one within a group and shard, from 1.
-        flush: u32,
+        /// Number of the flush, ascending within a group and shard, from 1; see [`crate::adj_out::after`].
+        flush: u64,
     },
     /// A chunk of state for the members of one splice.
     Splice {

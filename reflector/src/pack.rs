@@ -28,9 +28,9 @@ pub(crate) struct Packer {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'a> {
     /// What had ended before them.
-    pub(crate) before: &'a [u32],
+    pub(crate) before: &'a [u64],
     /// What has ended with the last of them.
-    pub(crate) after: &'a [u32],
+    pub(crate) after: &'a [u64],
     /// They are for the members of a splice.
     pub(crate) mark: Option<SpliceMark>,
     /// They end with End-of-RIB.
@@ -156,7 +156,7 @@ impl Packer {
         }
     }
 
-    fn cut(&mut self, watermark: &[u32], splice: Option<SpliceMark>, log: &mut FrameLog) {
+    fn cut(&mut self, watermark: &[u64], splice: Option<SpliceMark>, log: &mut FrameLog) {
         log.append(Content {
             bytes: self.buffer.as_ref().into(),
             spans: self.spans.as_slice().into(),

@@ -51,7 +51,7 @@ pub struct Encoder {
     /// Batches not yet packed, by shard.
     queues: Vec<VecDeque<DeltaBatch>>,
     /// Flushes packed, by shard.
-    done: Vec<u32>,
+    done: Vec<u64>,
     packer: Packer,
     log: FrameLog,
     members: HashMap<PeerId, Arc<Progress>, FixedState>,
@@ -85,7 +85,7 @@ struct EndOfRib {
 #[derive(Clone, Copy, Debug, Default)]
 struct Tombs {
     present: bool,
-    forgotten: u32,
+    forgotten: u64,
 }
 
 /// Figures of one group.
@@ -134,6 +134,12 @@ impl Encoder {
             quiet: 0,
             timeout: None,
         }
+    }
+
+    /// As if every shard had sent this many flushes already.
+    #[cfg(test)]
+    pub(crate) fn count_from(&mut self, flush: u64) {
+        self.done.fill(flush);
     }
 
     /// Takes a batch of one of the shards, in their order.

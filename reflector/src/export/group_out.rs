@@ -11,7 +11,7 @@ use super::Routes;
 use super::dirty::DirtySet;
 use super::pending::{Candidate, Outbound, Pending};
 use super::resync::SpliceState;
-use crate::adj_out::{AdjRibOut, OutEntry, OutState};
+use crate::adj_out::{AdjRibOut, MAX_AGE, OutEntry, OutState, after};
 use crate::delta::{Audience, BatchKind, DeltaBatch};
 use crate::group::{GroupId, GroupKey, ShardId};
 
@@ -29,14 +29,14 @@ pub(super) struct GroupOut {
     /// A chunk of a splice was made since the last flush.
     pub(super) answered: bool,
     /// Number of the last flush handed out.
-    pub(super) flush: u32,
+    pub(super) flush: u64,
     /// Destinations below were looked at; the first splice raises it to the end and to `u32::MAX` then.
     pub(super) populated: u32,
     /// Tombstones in the order they were made.
-    tombs: VecDeque<(u32, Vec<DestId>)>,
+    tombs: VecDeque<(u64, Vec<DestId>)>,
     tombs_len: usize,
     /// Withdrawals up to this flush may be forgotten although somebody needs them.
-    pub(super) floor: u32,
+    pub(super) floor: u64,
     pub(super) splices: Vec<SpliceState>,
 }
 
@@ -83,7 +83,7 @@ impl GroupOut {
         if live && best.is_some_and(|best| best.attrs == old.attrs && best.peer == old.source) {
             return;
         }
-        let flush = self.flush.wrapping_add(1);
+        let flush = after(self.flush);
         let slot = best.and_then(|best| Some((best, self.slot(key, best, ctx)?)));
         if let Some((best, slot)) = slot {
             ctx.attrs.retain(best.attrs);
@@ -147,14 +147,15 @@ impl GroupOut {
             self.pending.forget_verdicts();
             return None;
         }
-        self.flush = self.flush.wrapping_add(1);
+        self.flush = after(self.flush);
+        self.adj.renew(self.flush);
         let kind = BatchKind::Flush { flush: self.flush };
         let mut batch = self.pending.take(self.id, self.shard, kind);
         batch.tombstones = self.tombs_len > 0;
         Some(batch)
     }
 
-    fn bury(&mut self, flush: u32, dest: DestId) {
+    fn bury(&mut self, flush: u64, dest: DestId) {
         match self.tombs.back_mut() {
             Some((last, dests)) if *last == flush => dests.push(dest),
             _ => self.tombs.push_back((flush, vec![dest])),
@@ -164,7 +165,7 @@ impl GroupOut {
 
     /// Forgets what was withdrawn up to `flush`, oldest first, ending with the flush that makes it `limit`
     /// or more; destinations that became empty go to `emptied`. Returns whether that was all.
-    pub(super) fn forget(&mut self, flush: u32, limit: usize, emptied: &mut Vec<DestId>) -> bool {
+    pub(super) fn forget(&mut self, flush: u64, limit: usize, emptied: &mut Vec<DestId>) -> bool {
         let stop = self.tombs_len.saturating_sub(limit);
         while self.tombs_len > stop && self.tombs.front().is_some_and(|(of, _)| *of <= flush) {
             let Some((of, dests)) = self.tombs.pop_front() else { break };
@@ -184,12 +185,12 @@ impl GroupOut {
         self.tombs.front().is_none_or(|(of, _)| *of > flush)
     }
 
-    /// Keeps the number of tombstones bounded, at the price of whoever is furthest behind.
+    /// Keeps the number of tombstones bounded, and their age, at the price of whoever is furthest behind.
     pub(super) fn bound_tombstones(&mut self, emptied: &mut Vec<DestId>) {
-        while self.tombs_len > MAX_TOMBSTONES {
-            let Some((oldest, _)) = self.tombs.front() else { return };
+        while let Some((oldest, _)) = self.tombs.front() {
             // What is not handed out yet cannot be forgotten yet.
-            if *oldest > self.flush {
+            let age = self.flush.checked_sub(*oldest);
+            if age.is_none_or(|age| self.tombs_len <= MAX_TOMBSTONES && age <= MAX_AGE) {
                 return;
             }
             self.floor = *oldest;
@@ -253,8 +254,8 @@ mod tests {
         let mut group = group();
         for flush in 1..=10 {
             for dest in (flush * 100..flush * 100 + 100).map(DestId) {
-                group.adj.put(dest, OutEntry { flush, ..TOMBSTONE });
-                group.bury(flush, dest);
+                group.adj.put(dest, OutEntry { flush: flush.into(), ..TOMBSTONE });
+                group.bury(flush.into(), dest);
             }
         }
         let mut emptied = Vec::new();

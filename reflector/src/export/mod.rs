@@ -73,7 +73,7 @@ pub struct GroupFigures {
     /// Destinations waiting for room in the queue.
     pub dirty: usize,
     /// Number of the last flush.
-    pub flush: u32,
+    pub flush: u64,
     /// Heap octets of its Adj-RIB-Out.
     pub bytes: usize,
 }
@@ -87,6 +87,12 @@ impl Export {
     /// Adds a group; it costs nothing until its first splice is asked for.
     pub fn add_group(&mut self, id: GroupId, key: GroupKey, policy: Arc<Policy>) {
         self.groups.push(GroupOut::new(id, self.shard, key, policy));
+    }
+
+    /// As if every group had handed out this many flushes already.
+    #[cfg(test)]
+    pub(crate) fn count_from(&mut self, flush: u64) {
+        self.groups.iter_mut().for_each(|group| group.flush = flush);
     }
 
     /// Forgets a group, whose encoder must be gone: batches for it are not made any more.
@@ -191,7 +197,7 @@ impl Export {
 
     /// Whether withdrawals its members need are no longer known.
     fn has_forgotten(&self, group: usize, ask: &Resync) -> bool {
-        let by = |id: GroupId, flush: u32| self.groups.iter().any(|g| g.id == id && flush < g.floor);
+        let by = |id: GroupId, flush: u64| self.groups.iter().any(|g| g.id == id && flush < g.floor);
         let here = self.groups.get(group).is_none_or(|group| ask.from < group.floor);
         here || ask.previous.is_some_and(|previous| by(previous.group, previous.flush))
     }

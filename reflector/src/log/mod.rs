@@ -8,7 +8,7 @@
 mod segment;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 pub(crate) use segment::{Content, Segment, Span, SpliceMark, message_len};
@@ -38,7 +38,7 @@ pub(crate) struct Progress {
     /// Octets of the log behind it.
     position: AtomicU64,
     /// Flushes it has consumed whole, by shard.
-    watermark: Box<[AtomicU32]>,
+    watermark: Box<[AtomicU64]>,
     /// Everything was consumed once.
     synced: AtomicBool,
     /// The writer waits for members to read on.
@@ -55,7 +55,7 @@ impl Progress {
         self.segment.store(DETACHED, Ordering::Release);
     }
 
-    pub(crate) fn consumed(&self, watermark: &[u32]) {
+    pub(crate) fn consumed(&self, watermark: &[u64]) {
         for (slot, flush) in self.watermark.iter().zip(watermark) {
             slot.store(*flush, Ordering::Release);
         }
@@ -69,7 +69,7 @@ impl Progress {
         self.synced.load(Ordering::Acquire)
     }
 
-    pub(crate) fn watermark(&self) -> impl Iterator<Item = u32> + '_ {
+    pub(crate) fn watermark(&self) -> impl Iterator<Item = u64> + '_ {
         self.watermark.iter().map(|flush| flush.load(Ordering::Acquire))
     }
 }
@@ -120,11 +120,11 @@ impl FrameLog {
     }
 
     /// Progress for a new member, detached, having read everything up to `watermark`.
-    pub(crate) fn progress(&self, watermark: &[u32]) -> Arc<Progress> {
+    pub(crate) fn progress(&self, watermark: &[u64]) -> Arc<Progress> {
         Arc::new(Progress {
             segment: AtomicU64::new(DETACHED),
             position: AtomicU64::new(self.end()),
-            watermark: watermark.iter().map(|flush| AtomicU32::new(*flush)).collect(),
+            watermark: watermark.iter().map(|flush| AtomicU64::new(*flush)).collect(),
             synced: AtomicBool::new(false),
             hungry: Arc::clone(&self.hungry),
         })

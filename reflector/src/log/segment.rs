@@ -32,7 +32,7 @@ pub(crate) struct Content {
     pub(crate) bytes: Box<[u8]>,
     pub(crate) spans: Box<[Span]>,
     /// Flush numbers by shard that have ended once the whole segment is consumed.
-    pub(crate) watermark: Box<[u32]>,
+    pub(crate) watermark: Box<[u64]>,
     pub(crate) splice: Option<SpliceMark>,
 }
 

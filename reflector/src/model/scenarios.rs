@@ -38,6 +38,12 @@ impl Story {
         }
     }
 
+    /// As if `flush` flushes had been made.
+    fn count_from(&mut self, flush: u64) {
+        self.export.count_from(flush);
+        self.encoder.count_from(flush);
+    }
+
     fn join(&mut self, peers: std::ops::Range<u16>, now: std::time::Instant) {
         for peer in peers {
             self.peers.push(Peer::new(self.encoder.join(PeerId(peer), now)));
@@ -79,6 +85,22 @@ impl Story {
         self.peers.iter_mut().for_each(|peer| {
             peer.read(usize::MAX);
         });
+    }
+
+    /// Until everybody has everything and nobody has to remember anything.
+    fn rest(&mut self, now: &mut std::time::Instant) {
+        for _ in 0..6 {
+            *now += Duration::from_secs(1);
+            self.turn(*now);
+            self.read();
+        }
+    }
+
+    /// One that did not read for a while finds out.
+    fn resume(&mut self, peer: usize, now: std::time::Instant) {
+        assert_eq!(self.peers[peer].read(usize::MAX), WriteState::Lagging);
+        let request = self.peers[peer].member().lagging();
+        self.encoder.request(request, now);
     }
 }
 
@@ -150,3 +172,86 @@ fn a_member_away_for_too_long_is_refused_and_the_memory_stays_bounded() {
     // Nobody needs to remember any more.
     assert_eq!((story.export.figures().next().unwrap().tombstones, story.table.used()), (0, (0, 0)));
 }
+
+#[test]
+fn flush_numbers_go_on_where_their_low_half_ends() {
+    let mut story = Story::new(SHORT);
+    story.count_from(u64::from(u32::MAX) - 3);
+    let mut now = epoch();
+    story.announce(4);
+    story.join(1..3, now);
+    story.rest(&mut now);
+    for n in 0..4 {
+        // The second peer is left behind so far that it has to be told the difference.
+        story.table.withdraw(Story::prefix(n), PeerId(10));
+        story.turn(now);
+        for other in 100..140 {
+            story.table.announce(Story::prefix(other), &story.attrs, PeerId(10));
+            story.turn(now);
+            story.peers[0].read(usize::MAX);
+        }
+        story.resume(1, now);
+        story.rest(&mut now);
+        let held = [0, 1].map(|peer| story.peers[peer].routes.len());
+        let figures = story.export.figures().next().unwrap();
+        assert_eq!((held, figures.tombstones), ([43; 2], 0), "{figures:?}");
+        story.announce(4);
+        story.rest(&mut now);
+        (100..140).for_each(|other| story.table.withdraw(Story::prefix(other), PeerId(10)));
+        story.rest(&mut now);
+    }
+    assert!(story.export.figures().all(|figures| figures.flush > 1 << 32));
+    assert_eq!(story.refused, []);
+}
+
+#[test]
+fn an_old_route_is_not_told_again_when_the_low_half_of_its_number_returns() {
+    let mut story = Story::new(SHORT);
+    let mut now = epoch();
+    story.announce(1);
+    story.join(1..3, now);
+    story.rest(&mut now);
+    for lap in 1..=8 {
+        story.count_from(lap << 30);
+        story.peers.iter_mut().for_each(|peer| peer.heard.clear());
+        for _ in 0..30 {
+            story.table.withdraw(Story::prefix(1), PeerId(10));
+            story.turn(now);
+            story.table.announce(Story::prefix(1), &story.attrs, PeerId(10));
+            story.turn(now);
+            story.peers[0].read(usize::MAX);
+        }
+        story.resume(1, now);
+        story.rest(&mut now);
+        for peer in &story.peers {
+            assert_eq!(peer.heard.iter().collect::<Vec<_>>(), [&Story::prefix(1)]);
+            assert_eq!(peer.routes.len(), 2);
+        }
+    }
+}
+
+#[test]
+fn what_was_withdrawn_ages_ago_is_forgotten_and_whoever_needs_it_refused() {
+    let mut story = Story::new(SHORT);
+    let mut now = epoch();
+    story.announce(40);
+    story.join(1..2, now);
+    story.rest(&mut now);
+    let mut withdraw = |prefixes: std::ops::Range<u32>| {
+        for n in prefixes {
+            story.table.withdraw(Story::prefix(n), PeerId(10));
+            story.turn(now);
+        }
+        let figures = story.export.figures().next().unwrap();
+        story.count_from(figures.flush + (1 << 30));
+        (figures.tombstones, story.table.used().0)
+    };
+    assert_eq!((withdraw(0..20), withdraw(20..21)), ((20, 40), (21, 40)));
+    assert_eq!((withdraw(21..22), withdraw(22..23)), ((2, 20), (2, 19)));
+    story.resume(0, now);
+    story.rest(&mut now);
+    assert_eq!(story.refused, [PeerId(1)]);
+}
+
+/// Whoever misses a few messages falls behind.
+const SHORT: LogLimits = LogLimits { max_bytes: 512, pace_bytes: 1 << 30, segment_bytes: 64 };

@@ -42,7 +42,7 @@ pub enum Ask {
     /// Every member has consumed the flushes up to this number: what was withdrawn by them may be forgotten.
     Forget {
         /// Number of the last flush everybody has consumed.
-        flush: u32,
+        flush: u64,
     },
 }
 
@@ -65,7 +65,7 @@ pub struct Resync {
     /// Everything announced, not only what changed.
     pub whole: bool,
     /// Changes and withdrawals after this flush are needed.
-    pub from: u32,
+    pub from: u64,
     /// Who reads it, in ascending order.
     pub members: Arc<[PeerId]>,
     /// Where they come from, if they were members of another group before.
@@ -78,7 +78,7 @@ pub struct Previous {
     /// That group.
     pub group: GroupId,
     /// The last of its flushes that all of them have consumed.
-    pub flush: u32,
+    pub flush: u64,
     /// What it had told up to there they hold, all of it.
     pub complete: bool,
 }

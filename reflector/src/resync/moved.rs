@@ -10,7 +10,7 @@ use crate::group::GroupId;
 pub struct Moved {
     pub(crate) group: GroupId,
     /// Flushes consumed, by shard.
-    pub(crate) watermark: Box<[u32]>,
+    pub(crate) watermark: Box<[u64]>,
     /// It had everything up to there.
     pub(crate) synced: bool,
 }
