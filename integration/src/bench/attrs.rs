@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher as _;
+use std::iter;
 use std::net::Ipv4Addr;
 
 use foldhash::fast::FixedState;
@@ -208,24 +209,50 @@ impl AttrBook {
             .is_some_and(|set| set.originator == Some(u32::from(router_id)) || set.path.contains(&asn))
     }
 
-    /// A set for a message to people: type code and value in hexadecimal.
-    pub fn describe(&self, number: u32) -> String {
+    /// A set for a message to people: type code and value in hexadecimal. Of a long value a piece is shown,
+    /// from where it begins to differ from that of set `beside`.
+    pub fn describe(&self, number: u32, beside: u32) -> String {
         if number == NONE {
             return "no route".to_owned();
         }
-        let octets = self.sets.get(number as usize).map_or(&[][..], |set| &set.canonical);
-        let mut words = Vec::new();
-        let mut rest = octets;
-        while let [code, high, low, after @ ..] = rest {
-            let (value, after) =
-                after.split_at(usize::from(u16::from_be_bytes([*high, *low])).min(after.len()));
-            let value: String = value.iter().map(|octet| format!("{octet:02x}")).collect();
-            words.push(format!("{code}={value}"));
+        let beside: HashMap<u8, &[u8]> = self.attributes(beside).collect();
+        let words = self.attributes(number).map(|(code, value)| {
+            let other = beside.get(&code).copied().unwrap_or_default();
+            let same = value.iter().zip(other).take_while(|(one, other)| one == other).count();
+            format!("{code}={}", piece(value, if same == value.len() { 0 } else { same }))
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Type codes and values of a set.
+    fn attributes(&self, number: u32) -> impl Iterator<Item = (u8, &[u8])> {
+        let mut rest = self.sets.get(number as usize).map_or(&[][..], |set| &set.canonical);
+        iter::from_fn(move || {
+            let [code, high, low, after @ ..] = rest else { return None };
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            let (value, after) = after.split_at(length.min(after.len()));
             rest = after;
-        }
-        words.join(" ")
+            Some((*code, value))
+        })
     }
 }
+
+/// A value in hexadecimal, cut to what follows `from` if it is long.
+fn piece(value: &[u8], from: usize) -> String {
+    let hex = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+    let from = from.min(value.len().saturating_sub(SHOWN));
+    match value.get(from..).and_then(|rest| rest.get(..SHOWN)) {
+        Some(shown) if value.len() > SHOWN => {
+            let before = if from > 0 { "…" } else { "" };
+            let after = if from + SHOWN < value.len() { "…" } else { "" };
+            format!("{before}{}{after} ({} octets)", hex(shown), value.len())
+        }
+        _ => hex(value),
+    }
+}
+
+/// Octets of an attribute that are shown: the 600 communities some routes have fill a screen.
+const SHOWN: usize = 24;
 
 /// The attributes of a message are not a list of attributes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -301,6 +328,21 @@ mod tests {
             vec![0xe0, 8, 8, 0, 0, 0, 3, 0, 0, 0, 7, 0x40, 5, 4, 0, 0, 0, 100, 0x80, 4, 4, 0, 0, 0, 0];
         swapped.extend([0x40, 3, 4, 10, 1, 0, 1, 0x40, 2, 0, 0x40, 1, 1, 0]);
         assert_eq!(book.number(&swapped), Ok(one));
+    }
+
+    #[test]
+    fn of_a_long_attribute_is_shown_what_differs() {
+        let mut book = AttrBook::default();
+        let mut set = |communities: std::ops::Range<u32>| {
+            book.expect(&Attrs::internal(Ipv4Addr::new(10, 1, 0, 1), communities.collect())).unwrap()
+        };
+        let (many, more) = (set(0..600), set(0..604));
+        let rest = "1=00 2= 3=0a010001 4=00000000 5=00000064";
+        let begins = "000000000000000100000002000000030000000400000005… (2400 octets)";
+        assert_eq!(book.describe(many, NONE), format!("{rest} 8={begins}"));
+        let ends = "…000002560000025700000258000002590000025a0000025b (2416 octets)";
+        assert_eq!(book.describe(more, many), format!("{rest} 8={ends}"));
+        assert_eq!(book.describe(NONE, many), "no route");
     }
 
     #[test]

@@ -178,7 +178,7 @@ fn summary(stages: &[(&str, Outcome)]) -> String {
             format!("{stage} {wall}cpu {:.3} s, {:.0} MiB{}", measure.cpu, measure.peak, extra.concat())
         }
         Outcome::TooSlow { limit, .. } => format!("{stage} > {limit:.0} s"),
-        Outcome::Failed { why } => format!("{stage} FAILED: {why}"),
+        Outcome::Failed { why, .. } => format!("{stage} FAILED: {why}"),
         Outcome::GaveUp { why } => why.clone(),
         Outcome::NotApplicable { why } => format!("{stage} not applicable: {why}"),
     });

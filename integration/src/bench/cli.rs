@@ -114,7 +114,7 @@ impl Arguments {
             out: self.out.clone(),
         };
         let report = campaign.run()?;
-        write!(io::stdout(), "\n{}{}", floors::summary(&report), report.text())?;
+        write!(io::stdout(), "\n{}{}", floors::summary(&report), report.text(3))?;
         if self.write {
             report.write_page(&PathBuf::from("docs/src/performance.md"))?;
         }

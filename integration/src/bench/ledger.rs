@@ -4,6 +4,7 @@
 //! question "does everybody hold exactly what they must" costs nothing after every message.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
 use super::attrs::{AttrBook, NONE};
@@ -226,18 +227,19 @@ impl Ledger {
         Ok(found)
     }
 
-    /// The first few differences between what is held and what must be, for people.
+    /// What is wrong with the first few receivers that are not exact, for people: a line with how much, and
+    /// mostly one with the first prefix.
     pub fn differences(&self, book: &AttrBook) -> Vec<String> {
         let mut found = Vec::new();
         for (number, receiver) in self.receivers.iter().enumerate().filter(|(_, r)| r.counted && !r.exact) {
-            found.push(format!(
+            let mut text = format!(
                 "receiver {} (number {number}) must hold {} routes: {} right, {} wrong, {} never announced",
                 receiver.router_id,
                 receiver.want,
                 receiver.good,
                 receiver.bad,
                 receiver.strange.len()
-            ));
+            );
             let me = u32::try_from(number).unwrap_or(NOBODY);
             for (index, (&expected, &owner)) in
                 side(&self.expected, receiver.inside).iter().zip(&self.owner).enumerate()
@@ -245,15 +247,13 @@ impl Ledger {
                 let want = if owner == me { NONE } else { expected };
                 let held = receiver.held.get(index).copied().unwrap_or(NONE);
                 if let Some(prefix) = self.universe.prefix(index).filter(|_| held != want) {
-                    found.push(format!(
-                        "  {prefix}: {} instead of {}",
-                        book.describe(held),
-                        book.describe(want)
-                    ));
+                    let (held, want) = (book.describe(held, want), book.describe(want, held));
+                    let _ = write!(text, "\n  {prefix}: {held} instead of {want}");
                     break;
                 }
             }
-            if found.len() >= 6 {
+            found.push(text);
+            if found.len() >= 3 {
                 break;
             }
         }

@@ -40,13 +40,17 @@ pub enum Outcome {
     TooSlow {
         /// That time, seconds.
         limit: f64,
-        /// What was missing.
+        /// In words, and the last ones of a daemon that died.
         why: String,
+        /// What was missing at the first few receivers, lines of text for each.
+        differences: Vec<String>,
     },
     /// Wrong, or broken off.
     Failed {
-        /// Why.
+        /// Why, and the last words of a daemon that died.
         why: String,
+        /// What was wrong at the first few receivers, lines of text for each.
+        differences: Vec<String>,
     },
     /// Not tried, after it had failed with less.
     GaveUp {
@@ -227,10 +231,11 @@ impl Outcome {
     /// What a failure means for the table; `more` is added to its text.
     pub fn of(failure: &Failure, more: &str) -> Self {
         let why = format!("{failure}{more}");
+        let differences = failure.differences().to_vec();
         match failure {
-            Failure::TooSlow { limit, .. } => Self::TooSlow { limit: limit.as_secs_f64(), why },
+            Failure::TooSlow { limit, .. } => Self::TooSlow { limit: limit.as_secs_f64(), why, differences },
             Failure::NotApplicable(_) => Self::NotApplicable { why },
-            _ => Self::Failed { why },
+            _ => Self::Failed { why, differences },
         }
     }
 }

@@ -10,19 +10,19 @@ use crate::bench::parse::Fault;
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// Out of time.
-    #[error("not done after {:.0} s\n{}", .limit.as_secs_f64(), .differences.join("\n"))]
+    #[error("not done after {:.0} s", .limit.as_secs_f64())]
     TooSlow {
         /// The time it had.
         limit: Duration,
-        /// What was missing.
+        /// What was missing, receiver by receiver.
         differences: Vec<String>,
     },
     /// The speaker fell silent without having told everybody everything.
-    #[error("not exact: nothing came for {:.0} s\n{}", .quiet.as_secs_f64(), .differences.join("\n"))]
+    #[error("not exact: nothing came for {:.0} s", .quiet.as_secs_f64())]
     Inexact {
         /// How long nothing came.
         quiet: Duration,
-        /// What was missing or wrong.
+        /// What was missing or wrong, receiver by receiver.
         differences: Vec<String>,
     },
     /// A session ended that had to stay.
@@ -60,6 +60,16 @@ pub enum Failure {
         /// What went wrong.
         source: io::Error,
     },
+}
+
+impl Failure {
+    /// What was missing or wrong, receiver by receiver; lines of their own, for people.
+    pub fn differences(&self) -> &[String] {
+        match self {
+            Self::TooSlow { differences, .. } | Self::Inexact { differences, .. } => differences,
+            _ => &[],
+        }
+    }
 }
 
 /// How long a run may take, and how long it may be silent.

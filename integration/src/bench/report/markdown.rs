@@ -1,8 +1,9 @@
 //! One stage as a table for people.
 
 use std::fmt::Write as _;
+use std::iter;
 
-use super::Row;
+use super::{Row, Sample};
 use crate::bench::run::{Measure, Outcome};
 use crate::bench::targets::Kind;
 
@@ -54,6 +55,26 @@ pub(super) fn table(rows: &[Row]) -> String {
         }
         cells.resize(head.len(), String::new());
         let _ = writeln!(out, "| {} |", cells.join(" | "));
+    }
+    out
+}
+
+/// The stages of a run that failed, as items of a list; what is wrong with up to `receivers` receivers, and
+/// whatever else takes lines, is code.
+pub(super) fn failures(sample: &Sample, receivers: usize) -> String {
+    let mut out = String::new();
+    for (stage, outcome) in &sample.stages {
+        let (Outcome::Failed { why, differences } | Outcome::TooSlow { why, differences, .. }) = outcome
+        else {
+            continue;
+        };
+        let (why, more) = why.split_once('\n').unwrap_or((why, ""));
+        let _ = writeln!(out, "- {}, {}, {stage}: {why}", sample.target.title(), sample.scenario.name());
+        let shown = differences.iter().take(receivers).map(String::as_str);
+        let lines: Vec<&str> = iter::once(more).chain(shown).flat_map(str::lines).collect();
+        if !lines.is_empty() {
+            let _ = writeln!(out, "\n      {}\n", lines.join("\n      "));
+        }
     }
     out
 }

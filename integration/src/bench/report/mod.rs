@@ -179,8 +179,9 @@ impl Report {
         fs::write(dir.join("results.json"), serde_json::to_vec_pretty(&all)?)
     }
 
-    /// The tables, one for each stage, in Markdown.
-    pub fn text(&self) -> String {
+    /// The tables, one for each stage, in Markdown, and of every failure what was wrong with up to
+    /// `receivers` receivers.
+    pub fn text(&self, receivers: usize) -> String {
         let mut out = String::new();
         let mut last = None;
         for (scenario, stage) in self.stages() {
@@ -197,20 +198,10 @@ impl Report {
                 let _ = write!(out, "\nTwo shards take {ratio:.2} times the wall of one.\n");
             }
         }
-        let mut notes = Vec::new();
-        for sample in &self.samples {
-            for (stage, outcome) in &sample.stages {
-                if let Outcome::Failed { why } | Outcome::TooSlow { why, .. } = outcome {
-                    notes.push(format!(
-                        "- {}, {}, {stage}: {why}",
-                        sample.target.title(),
-                        sample.scenario.name()
-                    ));
-                }
-            }
-        }
-        if !notes.is_empty() {
-            let _ = write!(out, "\n## Not done\n\n{}\n", notes.join("\n"));
+        let failures: String =
+            self.samples.iter().map(|sample| markdown::failures(sample, receivers)).collect();
+        if !failures.is_empty() {
+            let _ = write!(out, "\n## Not done\n\n{}\n", failures.trim_end());
         }
         out
     }
@@ -318,7 +309,7 @@ mod tests {
             (Kind::Frr, done(8.0, 5.0)),
             (Kind::Relay, done(0.5, 0.25)),
         ]);
-        let text = report.text();
+        let text = report.text(3);
         assert!(
             text.contains("| Peregrine | 2.000 | 0.50 | 2.000 | 0.50 | 8.00 | 10 | 1.00 | 0 |"),
             "{text}"
@@ -333,7 +324,7 @@ mod tests {
             (Kind::Peregrine2, done(1.04, 1.5)),
             (Kind::Bird, done(2.0, 2.0)),
         ]);
-        let text = report.text();
+        let text = report.text(3);
         assert!(text.contains("| Peregrine (one run) | 1.000 | 0.50 |"), "{text}");
         assert!(text.contains("| Peregrine, 2 shards (one run) | 1.040 | 0.52 |"), "{text}");
         assert!(text.contains("Two shards take 1.04 times the wall of one."), "{text}");
@@ -341,12 +332,12 @@ mod tests {
 
     #[test]
     fn one_failed_run_among_good_ones_is_a_failure() {
-        let failed = Outcome::Failed { why: "not exact".to_owned() };
+        let failed = Outcome::Failed { why: "not exact".to_owned(), differences: Vec::new() };
         let report = report(&[(Kind::Peregrine, done(1.0, 1.0)), (Kind::Peregrine, failed)]);
         assert!(!report.is_sound(&[Kind::Peregrine]));
         assert!(report.gave_up(Scenario::FullTable, Kind::Peregrine));
-        assert!(report.text().contains("| Peregrine | failed |"));
-        assert!(report.text().contains("not exact"));
+        assert!(report.text(3).contains("| Peregrine | failed |"));
+        assert!(report.text(3).contains("not exact"));
     }
 
     #[test]
@@ -356,8 +347,39 @@ mod tests {
 
     #[test]
     fn too_slow_shows_its_limit() {
-        let report = report(&[(Kind::Bird, Outcome::TooSlow { limit: 60.0, why: "late".to_owned() })]);
-        assert!(report.text().contains("| BIRD 2 | > 60 |"));
+        let late = Outcome::TooSlow { limit: 60.0, why: "late".to_owned(), differences: Vec::new() };
+        let report = report(&[(Kind::Bird, late)]);
+        assert!(report.text(3).contains("| BIRD 2 | > 60 |"));
+    }
+
+    #[test]
+    fn failures_are_a_list_and_what_was_missing_is_code_in_it() {
+        let receiver =
+            |n| format!("receiver {n} must hold 3 routes\n  20.0.0.0/24: no route instead of 1=00");
+        let late =
+            |why: &str, differences| Outcome::TooSlow { limit: 30.0, why: why.to_owned(), differences };
+        let report = report(&[
+            (Kind::Bird, late("late", vec![receiver(1), receiver(2)])),
+            (Kind::Frr, late("later\nit died: of *this*", vec![receiver(3)])),
+            (Kind::Relay, late("latest", Vec::new())),
+        ]);
+        let expected = "\
+- BIRD 2, full-table, load: late
+
+      receiver 1 must hold 3 routes
+        20.0.0.0/24: no route instead of 1=00
+
+- FRR, full-table, load: later
+
+      it died: of *this*
+      receiver 3 must hold 3 routes
+        20.0.0.0/24: no route instead of 1=00
+
+- relay, unread, full-table, load: latest
+";
+        let text = report.text(1);
+        assert_eq!(text.split_once("\n\n## Not done\n\n").unwrap().1, expected);
+        assert!(report.text(3).contains("      receiver 2 must hold"));
     }
 
     #[test]
@@ -381,7 +403,7 @@ mod tests {
         report.add(Sample { scenario: Scenario::FullTable, target: Kind::Frr, stages });
         assert!(report.never_began(Scenario::FullTable, Kind::Frr));
         assert!(!report.never_began(Scenario::FullTable, Kind::Bird));
-        let text = report.text();
+        let text = report.text(3);
         assert!(text.contains("| FRR | gave up at 1000 clients |"), "{text}");
         assert!(!text.contains("**all**"), "{text}");
     }
