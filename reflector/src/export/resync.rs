@@ -1,12 +1,12 @@
 //! A shard's side of a splice: its state for a group, chunk by chunk.
 
-use bgp_core::rib::DestId;
-use bgp_core::types::NlriKey;
+use bgp_core::rib::{ChangeContext, DestId};
+use bgp_core::types::{AttrSet, NlriKey};
 
 use super::Routes;
 use super::group_out::GroupOut;
 use super::pending::{Candidate, Outbound, Pending};
-use crate::adj_out::OutState;
+use crate::adj_out::{OutEntry, OutState};
 use crate::delta::{Audience, BatchKind, DeltaBatch};
 use crate::resync::Resync;
 use crate::sabotage::{Rule, removed};
@@ -49,12 +49,7 @@ pub(super) fn chunk<K: NlriKey>(
             }
             group.populated = state.next;
         }
-        match &mut previous {
-            Some(previous) => {
-                tell_difference::<K>((group, &mut **previous), &state.ask, dest, routes, scratch);
-            }
-            None => tell::<K>(group, &state.ask, dest, routes, scratch),
-        }
+        tell::<K>((group, previous.as_deref_mut()), &state.ask, dest, routes, scratch);
     }
     let last = state.next >= end;
     if last {
@@ -69,8 +64,10 @@ pub(super) fn chunk<K: NlriKey>(
     batch
 }
 
+/// What the members have to be told of one destination; what the group `previous` told them, if they come
+/// from one, may be wrong here and may be left out where it is right.
 fn tell<K: NlriKey>(
-    group: &GroupOut,
+    (group, mut previous): (&GroupOut, Option<&mut GroupOut>),
     ask: &Resync,
     dest: DestId,
     routes: &mut impl Routes,
@@ -79,38 +76,10 @@ fn tell<K: NlriKey>(
     let entry = group.adj.entry(dest);
     let live = entry.state == OutState::Live;
     let changed = entry.state != OutState::Empty && entry.flush > ask.from;
-    let needed = changed || (ask.whole && live);
-    if !needed {
-        return;
-    }
-    let Some((key, _)) = routes.lookup::<K>(group.key.table, dest) else { return };
-    if !live {
-        scratch.withdraw(Audience::All, key);
-        return;
-    }
-    let route = Candidate { key, attrs: entry.attrs, source: entry.source };
-    if let Some(slot) = scratch.slot(group.outbound(), route, &routes.context()) {
-        scratch.announce(slot, key);
-    }
-    // It may hold the route of another source from before it became the source itself.
-    if changed && ask.members.binary_search(&entry.source).is_ok() {
-        scratch.withdraw(Audience::Only(entry.source), key);
-    }
-}
-
-/// As [`tell`], for members that hold what another group told them.
-fn tell_difference<K: NlriKey>(
-    (group, previous): (&GroupOut, &mut GroupOut),
-    ask: &Resync,
-    dest: DestId,
-    routes: &mut impl Routes,
-    scratch: &mut Pending,
-) {
-    let (entry, was) = (group.adj.entry(dest), previous.adj.entry(dest));
-    let live = entry.state == OutState::Live;
-    let changed = entry.state != OutState::Empty && entry.flush > ask.from;
-    let may_hold = (was.state != OutState::Empty && !removed(Rule::Left)) || changed;
-    if !live && !may_hold {
+    let was = previous.as_ref().map(|previous| previous.adj.entry(dest));
+    let left = was.is_some_and(|was| was.state != OutState::Empty) && !removed(Rule::Left);
+    let may_hold = changed || left;
+    if !may_hold && !(live && (ask.whole || was.is_some())) {
         return;
     }
     let Some((key, _)) = routes.lookup::<K>(group.key.table, dest) else { return };
@@ -121,23 +90,36 @@ fn tell_difference<K: NlriKey>(
     let route = Candidate { key, attrs: entry.attrs, source: entry.source };
     let context = routes.context();
     let slot = scratch.slot(group.outbound(), route, &context);
-    let held = was.state == OutState::Live
-        && (was.attrs, was.source) == (entry.attrs, entry.source)
-        && ask.previous.is_some_and(|previous| previous.complete && was.flush <= previous.flush);
-    if held {
-        let outbound = Outbound { key: &previous.key, policy: &previous.policy };
-        let before = previous.pending.slot(outbound, route, &context);
-        let before = before.and_then(|slot| previous.pending.attrs(slot));
-        if before.is_some() && before == slot.and_then(|slot| scratch.attrs(slot)) && !changed {
-            return;
-        }
+    if let (Some(previous), Some(was)) = (&mut previous, was)
+        && !changed
+        && ask.previous.is_some_and(|told| told.complete && was.flush <= told.flush)
+        && tells_the_same(previous, (was, route), slot.and_then(|slot| scratch.attrs(slot)), &context)
+    {
+        return;
     }
     if let Some(slot) = slot {
         scratch.announce(slot, key);
     }
+    // It may hold the route of another source from before it became the source itself.
     if may_hold && ask.members.binary_search(&entry.source).is_ok() {
         scratch.withdraw(Audience::Only(entry.source), key);
     }
+}
+
+/// Whether what the group told of `route` is what `attrs` are.
+fn tells_the_same<K: NlriKey>(
+    group: &mut GroupOut,
+    (told, route): (OutEntry, Candidate<K>),
+    attrs: Option<&AttrSet>,
+    context: &ChangeContext<'_>,
+) -> bool {
+    if told.state != OutState::Live || (told.attrs, told.source) != (route.attrs, route.source) {
+        return false;
+    }
+    let outbound = Outbound { key: &group.key, policy: &group.policy };
+    let before = group.pending.slot(outbound, route, context);
+    let before = before.and_then(|slot| group.pending.attrs(slot));
+    before.is_some() && before == attrs
 }
 
 /// Routes in a chunk.
