@@ -1,6 +1,32 @@
 //! What a configuration takes from the machine it runs on.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+
+use nix::ifaddrs::getifaddrs;
+
+/// One address of this host.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HostAddress {
+    /// The interface it is on.
+    pub interface: String,
+    /// The address.
+    pub addr: IpAddr,
+}
+
+/// Every IP address of this host: a dump of all interfaces.
+///
+/// # Errors
+/// When the system does not tell.
+pub(crate) fn host_addresses() -> io::Result<Vec<HostAddress>> {
+    let entries = getifaddrs()?.filter_map(|entry| {
+        let storage = entry.address?;
+        let v4 = storage.as_sockaddr_in().map(|sock| IpAddr::V4(sock.ip()));
+        let v6 = || storage.as_sockaddr_in6().map(|sock| IpAddr::V6(sock.ip()));
+        Some(HostAddress { interface: entry.interface_name, addr: v4.or_else(v6)? })
+    });
+    Ok(entries.collect())
+}
 
 /// The machine, as far as a configuration depends on it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -16,17 +42,12 @@ impl Host {
     ///
     /// # Errors
     /// When the interfaces cannot be listed.
-    pub fn here() -> std::io::Result<Self> {
+    pub fn here() -> io::Result<Self> {
         let name = match std::env::var("NODENAME") {
             Ok(name) if !name.trim().is_empty() => name.trim().to_owned(),
             _ => nix::unistd::gethostname()?.to_string_lossy().into_owned(),
         };
-        let addresses = nix::ifaddrs::getifaddrs()?.filter_map(|interface| {
-            let address = interface.address?;
-            let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
-            v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
-        });
-        Ok(Self { name, addresses: addresses.collect() })
+        Ok(Self { name, addresses: host_addresses()?.into_iter().map(|address| address.addr).collect() })
     }
 
     /// The first IPv4 address that others can know this host by.
@@ -53,5 +74,17 @@ impl Host {
             [] => format!("this host has no {family} address"),
             some => format!("this host has {}", some.join(", ")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loopback_is_among_the_addresses_of_this_host() {
+        let addresses = host_addresses().unwrap();
+        assert!(addresses.iter().any(|a| (a.addr, &*a.interface) == (IpAddr::from([127, 0, 0, 1]), "lo")));
+        assert!(Host::here().unwrap().has(addresses[0].addr));
     }
 }

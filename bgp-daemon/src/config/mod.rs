@@ -21,7 +21,8 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-pub use host::Host;
+pub(crate) use host::host_addresses;
+pub use host::{Host, HostAddress};
 pub use report::Report;
 pub use text::Source;
 

@@ -8,7 +8,8 @@ use reflector::{GroupKey, Moved};
 use tokio::sync::oneshot;
 
 use super::{Event, Supervisor};
-use crate::runtime::addresses::{HostAddress, own_next_hops};
+use crate::config::HostAddress;
+use crate::runtime::addresses::own_next_hops;
 use crate::runtime::encoder::Subscription;
 use crate::runtime::peering::{group_keys, local_address};
 
