@@ -11,7 +11,7 @@ mod mesh;
 
 use std::io::{Read, Write};
 
-use integration::lab::{Host, Lab, Result, secs};
+use integration::lab::{Host, Lab, Result, secs, via};
 use mesh::{config, established, knows, prefixes, segment, start};
 use serde_json::Value;
 
@@ -74,7 +74,7 @@ fn metrics_say_what_happened_and_health_does_not_depend_on_others() -> Result {
             Ok((sent["sent"] == true, sent["why"].as_str().unwrap().to_owned()))
         };
         for prefix in prefixes(1, 2) {
-            assert_eq!(told(&host, &prefix)?, (true, "accepted by export policy".to_owned()));
+            assert_eq!(told(&host, &prefix)?, (true, "accepted by policy accept".to_owned()));
             assert_eq!(told(&other, &prefix)?, (false, "the best path came from it".to_owned()));
         }
         // Nothing is under way: what one side has sent, End-of-RIB among it, the other has received.
@@ -93,6 +93,56 @@ fn metrics_say_what_happened_and_health_does_not_depend_on_others() -> Result {
         assert!(get(&host, "/livez")?.ends_with("\r\n\r\nok\n"));
         assert_eq!(series(&get(&host, "/metrics")?, "peregrine_bgp_peer_flaps_total{"), 1.0);
         agent.stop().map(drop)
+    })
+}
+
+/// Policies of a host, with a rule for everything that can become of a route; both of its own and of others'.
+const POLICIES: &str = r#"networks = ["10.1.0.0/24", "10.2.0.0/24", "10.3.0.0/24"]
+[[policy]]
+name = "odd"
+rules = [{ match = { prefix = "10.9.0.0/24" }, action = "reject" }]
+[[policy]]
+name = "from-b"
+rules = [{ set = { local-preference = 120 } }, { match = { prefix = "10.8.0.0/24" }, action = "accept" }]
+[[policy]]
+name = "to-b"
+rules = [
+  { match = { prefix = ["10.1.0.0/24", "10.8.0.0/24"] }, action = "accept" },
+  { match = { prefix = "10.2.0.0/24" }, action = "reject" },
+]
+"#;
+
+#[test]
+fn explain_names_the_rule_that_decided() -> Result {
+    Lab::run(|lab| {
+        let (_lan, [host, other, third]) = segment(lab, ["a", "b", "c"])?;
+        let chains = "import = [\"odd\", \"from-b\"]\nexport = [\"to-b\"]";
+        let _agent = host.peregrine("agent", &config(1, &[2, 3], chains, POLICIES))?;
+        let networks = "networks = [\"10.7.0.0/24\", \"10.8.0.0/24\", \"10.9.0.0/24\"]";
+        let _far = other.peregrine("agent", &config(2, &[1], "", networks))?;
+        let _third = third.peregrine("agent", &config(3, &[1], "", ""))?;
+        other.wait_route("10.1.0.0/24", via("192.0.2.1"), secs(20))?;
+        third.wait_route("10.1.0.0/24", via("192.0.2.1"), secs(20))?;
+        host.wait_route("10.8.0.0/24", via("192.0.2.2"), secs(20))?;
+        let unaccepted = "rejected: no rule of its policies accepts it";
+        let unreflected = "learned from an internal peer, and neither of the two is a client (RFC 4456)";
+        for (prefix, import, sent, why) in [
+            ("10.7.0.0/24", unaccepted, false, "there is no best path"),
+            ("10.8.0.0/24", "accepted by policy from-b, rule 2", false, unreflected),
+            ("10.9.0.0/24", "rejected by policy odd, rule 1", false, "there is no best path"),
+            ("10.1.0.0/24", "originated here", true, "accepted by policy to-b, rule 1"),
+            ("10.2.0.0/24", "originated here", false, "rejected by policy to-b, rule 2"),
+            ("10.3.0.0/24", "originated here", false, unaccepted),
+        ] {
+            let explained = host.peregrine_cmd(&["explain", prefix])?;
+            assert_eq!(explained["paths"][0]["import"], import, "{explained}");
+            let told = explained["sent"].as_array().unwrap().iter();
+            let told: Vec<_> = told.filter(|peer| peer["address"] == "192.0.2.3").collect();
+            assert_eq!((&told[0]["sent"], &told[0]["why"]), (&sent.into(), &why.into()), "{explained}");
+        }
+        let said = host.peregrine_run(&["explain", "10.2.0.0/24"])?.stdout;
+        assert!(said.contains("not sent to 192.0.2.2: rejected by policy to-b, rule 2\n"), "{said}");
+        Ok(())
     })
 }
 

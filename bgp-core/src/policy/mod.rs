@@ -77,7 +77,6 @@ pub struct RuleList {
 pub struct Policy {
     lists: Box<[Arc<RuleList>]>,
     looks_at_prefix: bool,
-    looks_at_peer: bool,
     looks_at_attributes: bool,
 }
 
@@ -127,9 +126,8 @@ impl Policy {
             lists.iter().flat_map(|list| &list.rules).flat_map(|rule| &rule.matches).any(test)
         };
         let looks_at_prefix = uses(Match::looks_at_prefix);
-        let looks_at_peer = uses(Match::looks_at_peer);
         let looks_at_attributes = uses(|m| !m.looks_at_prefix() && !m.looks_at_peer());
-        Self { lists, looks_at_prefix, looks_at_peer, looks_at_attributes }
+        Self { lists, looks_at_prefix, looks_at_attributes }
     }
 
     /// Accepts everything.
@@ -149,11 +147,6 @@ impl Policy {
     /// Whether the verdict may differ between two prefixes with the same attributes from the same peer.
     pub fn looks_at_prefix(&self) -> bool {
         self.looks_at_prefix
-    }
-
-    /// Whether attributes alone decide, so that one verdict serves every prefix and peer.
-    pub fn looks_only_at_attributes(&self) -> bool {
-        !self.looks_at_prefix && !self.looks_at_peer
     }
 
     /// Whether only routes of this speaker itself can pass. False may also mean that it is not obvious.

@@ -1,13 +1,14 @@
 //! What a group was told of one destination, for the operator.
 
-use bgp_core::rib::{DestId, Shard};
+use bgp_core::policy::Decider;
+use bgp_core::rib::{DestId, RouteRef, Shard};
 use bgp_core::types::{AttrSet, PeerId};
 use ipnet::IpNet;
 
 use super::Export;
 use crate::adj_out::OutState;
 use crate::group::GroupId;
-use crate::transform::{Source, Transform, subject};
+use crate::transform::{HeldBack, Source, Transform, subject};
 
 /// A route in an Adj-RIB-Out. A member has it unless it is the source itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,5 +37,21 @@ impl Export {
         let subject = subject(&group.key, prefix, table.attrs().get(entry.attrs)?, source);
         let attrs = Transform::default().outgoing(&group.key, &group.policy, &subject, source)?;
         Some(Told { attrs, source: entry.source })
+    }
+
+    /// Why `group` is told of a destination's best path, or why not; `None` without a best path or group.
+    ///
+    /// It is about what the table has now, of which the group may not have been told yet.
+    pub fn explain(
+        &self,
+        group: GroupId,
+        route: &RouteRef<'_>,
+        table: &Shard,
+    ) -> Option<Result<Option<Decider>, HeldBack>> {
+        let group = self.groups.iter().find(|candidate| candidate.id == group)?;
+        let best = route.multipath.first()?;
+        let source = Source::from(table.peers().get(best.peer)?);
+        let subject = subject(&group.key, route.prefix, table.attrs().get(best.attrs)?, source);
+        Some(Transform::default().explain(&group.key, &group.policy, &subject, source))
     }
 }

@@ -3,7 +3,7 @@
 //! A pure function of the attributes after import, where they come from, and the group's key and policy;
 //! so the result is never stored with a route but derived again when it must be sent again.
 
-use bgp_core::policy::{Chosen, Policy, RouteSource, Subject, Verdict};
+use bgp_core::policy::{Chosen, Decider, Policy, RouteSource, Subject, Verdict};
 use bgp_core::rib::{PeerInfo, PeerKind};
 use bgp_core::types::attr::flags;
 use bgp_core::types::{AttrBuilder, AttrCode, AttrSet, Family, NextHop, Origin, RouterId};
@@ -54,10 +54,7 @@ impl Transform {
         route: &Subject<'_>,
         source: Source,
     ) -> Option<AttrSet> {
-        if !may_advertise(source.role, key.role) || !communities_allow(route.attrs, key.role) {
-            return None;
-        }
-        if key.loop_asn.is_some_and(|asn| route.attrs.as_path().count(asn) > 0) {
+        if forbidden(key, route.attrs, source).is_some() {
             return None;
         }
         let (verdict, chosen) = policy.apply_choosing(route);
@@ -68,6 +65,33 @@ impl Transform {
             return None;
         }
         self.write(key, Edited { attrs, chosen }, source)
+    }
+
+    /// Why [`Transform::outgoing`] has attributes for a route or has none: the rule of the policy that lets
+    /// it pass.
+    ///
+    /// # Errors
+    /// What holds it back.
+    pub fn explain(
+        &mut self,
+        key: &GroupKey,
+        policy: &Policy,
+        route: &Subject<'_>,
+        source: Source,
+    ) -> Result<Option<Decider>, HeldBack> {
+        if let Some(why) = forbidden(key, route.attrs, source) {
+            return Err(why);
+        }
+        let (verdict, decider) = policy.explain(route);
+        match verdict {
+            Verdict::Reject => Err(HeldBack::Policy(decider)),
+            Verdict::Accept(Some(edited)) if !communities_allow(&edited, key.role) => {
+                Err(HeldBack::Community)
+            }
+            Verdict::Accept(_) => {
+                self.outgoing(key, policy, route, source).map(|_| decider).ok_or(HeldBack::NextHop)
+            }
+        }
     }
 
     fn write(&mut self, key: &GroupKey, edited: Edited<'_>, source: Source) -> Option<AttrSet> {
@@ -100,6 +124,33 @@ impl Transform {
         }
         Some(out.build())
     }
+}
+
+/// What keeps a route from a group.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum HeldBack {
+    /// It was learned from an internal peer, and neither is a client (RFC 4456 §6).
+    NotReflected,
+    /// A well-known community (RFC 1997).
+    Community,
+    /// The members' AS is in its path.
+    OwnAs,
+    /// A rule of the export policy, or that none accepts it.
+    Policy(Option<Decider>),
+    /// There is no next hop that the members could use.
+    NextHop,
+}
+
+/// What forbids to tell a route before any policy is asked.
+fn forbidden(key: &GroupKey, attrs: &AttrSet, source: Source) -> Option<HeldBack> {
+    if !may_advertise(source.role, key.role) {
+        return Some(HeldBack::NotReflected);
+    }
+    if !communities_allow(attrs, key.role) {
+        return Some(HeldBack::Community);
+    }
+    let looped = key.loop_asn.is_some_and(|asn| attrs.as_path().count(asn) > 0);
+    looped.then_some(HeldBack::OwnAs)
 }
 
 /// Attributes after the export policy: what it set on purpose is not taken away.

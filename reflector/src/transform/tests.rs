@@ -183,3 +183,32 @@ fn routes_through_the_members_as_are_held_back_where_asked() {
     let key = GroupKey { loop_asn: Some(Asn(65001)), ..key(External) };
     assert_eq!(send(&key, &Policy::accept(), &route().build(), Client), None);
 }
+
+#[test]
+fn whatever_holds_a_route_back_is_named() {
+    let source = |role| Source { role, router_id: RouterId(500) };
+    let plain = route().build();
+    let kept = route().communities([Community::NO_EXPORT]).build();
+    let marking = edits(vec![Edit::AddCommunities(vec![Community::NO_EXPORT.into()])]);
+    let nowhere = GroupKey { local_next_hop: None, ..key(External) };
+    let looped = GroupKey { loop_asn: Some(Asn(65001)), ..key(External) };
+    let by = |list: &str| Some(Decider { list: list.into(), rule: 0 });
+    let (accept, reject) = (Policy::accept(), Policy::reject());
+    let cases = [
+        (key(External), &accept, &plain, Client, Ok(by("accept"))),
+        (key(External), &edits(Vec::new()), &plain, Client, Ok(by("edits"))),
+        (key(NonClient), &accept, &plain, NonClient, Err(HeldBack::NotReflected)),
+        (key(External), &accept, &kept, Client, Err(HeldBack::Community)),
+        (key(External), &marking, &plain, Client, Err(HeldBack::Community)),
+        (looped, &accept, &plain, Client, Err(HeldBack::OwnAs)),
+        (key(External), &reject, &plain, Client, Err(HeldBack::Policy(by("reject")))),
+        (key(External), &Policy::new([]), &plain, Client, Err(HeldBack::Policy(None))),
+        (nowhere, &accept, &plain, Client, Err(HeldBack::NextHop)),
+    ];
+    for (key, policy, attrs, from, expected) in cases {
+        let route = subject(&key, "10.0.0.0/24".parse().unwrap(), attrs, source(from));
+        let explained = Transform::default().explain(&key, policy, &route, source(from));
+        assert_eq!(explained.is_ok(), send(&key, policy, attrs, from).is_some());
+        assert_eq!(explained, expected);
+    }
+}

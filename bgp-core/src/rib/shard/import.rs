@@ -36,7 +36,7 @@ pub(super) struct Import<'a> {
 }
 
 impl Import<'_> {
-    fn subject<K: NlriKey>(&self, key: K) -> Subject<'_> {
+    pub(super) fn subject<K: NlriKey>(&self, key: K) -> Subject<'_> {
         let peer_type = self.info.kind.peer_type();
         let source = if peer_type.is_none() { RouteSource::Local } else { RouteSource::Peers };
         Subject { prefix: key.to_net(), attrs: self.set, source, peer_type }

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::flush::best;
+use super::import::Import;
 use super::{Core, Shard, in_family};
+use crate::policy::{Decider, Verdict};
 use crate::rib::path::{Dest, DestFlags, Path};
 use crate::rib::peer::Life;
 use crate::rib::select::Selector;
@@ -53,6 +55,9 @@ pub struct PathView {
     pub received: AttrSet,
     /// Its attributes after import, if that let it in.
     pub accepted: Option<AttrSet>,
+    /// What the import policy of now says, and by which rule: other than `accepted` while a policy that
+    /// changed has yet to reach the path. `None` if there is no such peer any more.
+    pub import: Option<(Verdict, Option<Decider>)>,
     /// Kept from a session that was lost.
     pub stale: bool,
     /// Why it is not the best, or that it is.
@@ -220,8 +225,8 @@ fn lookup<K: NlriKey>(
 }
 
 fn explain<K: NlriKey>(table: &Table<K>, core: &Core, prefix: IpNet) -> Vec<PathView> {
-    let id = K::from_net(prefix).and_then(|key| table.find(key));
-    let Some(dest) = id.and_then(|id| table.dest(id)) else { return Vec::new() };
+    let Some(key) = K::from_net(prefix) else { return Vec::new() };
+    let Some(dest) = table.find(key).and_then(|id| table.dest(id)) else { return Vec::new() };
     let paths = table.spans.of(dest);
     let mut reasons = vec![Reason::Best; paths.len()];
     Selector::default().select(&core.judge(K::FAMILY), paths, |at, why| {
@@ -233,10 +238,17 @@ fn explain<K: NlriKey>(table: &Table<K>, core: &Core, prefix: IpNet) -> Vec<Path
         .iter()
         .zip(reasons)
         .filter_map(|(path, reason)| {
+            let set = core.attrs.get(path.attrs_in)?;
+            let import = core.peers.get(path.peer).map(|info| {
+                let policy = core.policy_of(info);
+                let import = Import { policy: &policy, info, set, attrs_in: path.attrs_in };
+                policy.explain(&import.subject(key))
+            });
             Some(PathView {
                 peer: path.peer,
                 path_id: path.path_id,
-                received: core.attrs.get(path.attrs_in)?.clone(),
+                received: set.clone(),
+                import,
                 accepted: core.attrs.get(path.attrs).cloned(),
                 stale: best(path, core.peers.ages(K::FAMILY)).stale,
                 reason,

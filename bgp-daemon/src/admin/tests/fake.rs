@@ -266,7 +266,7 @@ impl Backend for Fake {
         let paths: Vec<ExplainedPath> = routes()
             .into_iter()
             .filter(|route| route.prefix == prefix)
-            .map(|route| ExplainedPath { route, import: "accepted by `from-tor`, rule 1".to_owned() })
+            .map(|route| ExplainedPath { route, import: "accepted by policy from-tor, rule 1".to_owned() })
             .collect();
         if paths.is_empty() {
             return Err(ApiError::new(ErrorCode::NotFound, format!("nothing is known of {prefix}")));

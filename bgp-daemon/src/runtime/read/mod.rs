@@ -18,7 +18,7 @@ use ipnet::IpNet;
 use crate::admin::api::{Route, RouteFlags};
 
 pub use attributes::attributes;
-pub use pages::{Reading, Target, explain_paths, pages, told};
+pub use pages::{Reading, Sent, Target, explain_paths, explain_sent, pages};
 
 /// A peer as listings name it.
 #[derive(Clone, Debug)]

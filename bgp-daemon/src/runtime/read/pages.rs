@@ -3,15 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use bgp_core::rib::{DestId, RouteRef};
+use bgp_core::rib::{DestId, PathView, RouteRef};
 use bgp_core::types::{Division, Family, PathId, PeerId};
 use fib_sync::{FibHandle, RouteStatus, SnapshotQuery};
 use ipnet::IpNet;
 use reflector::GroupId;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Entry, Names, SharedNames};
-use crate::admin::api::{ApiError, Route, RouteFlags};
+use super::{Entry, Names, SharedNames, reason};
+use crate::admin::api::{ApiError, ExplainedPath, Route, RouteFlags};
 use crate::admin::backend::{ROUTES_PER_PAGE, RouteStream};
 use crate::runtime::shard::{ReadView, ShardMessage, ShardSender};
 
@@ -74,28 +74,46 @@ pub fn pages(reading: Reading, shards: Vec<ShardSender>, fib: Option<FibHandle>)
     stream
 }
 
-/// Every candidate for one prefix with its reason.
-pub async fn explain_paths(prefix: IpNet, names: SharedNames, shards: &[ShardSender]) -> Vec<Route> {
-    let mut routes = Vec::new();
+/// Every candidate for one prefix with its reason and what import made of it.
+pub async fn explain_paths(prefix: IpNet, names: SharedNames, shards: &[ShardSender]) -> Vec<ExplainedPath> {
+    let mut paths = Vec::new();
     for shard in owner(prefix, shards) {
         let names = Arc::clone(&names);
         let found = read(shard, move |view| {
             let views = view.shard.explain(prefix);
-            views.iter().map(|path| names.candidate(prefix, path)).collect::<Vec<_>>()
+            let explained = |path: &PathView| ExplainedPath {
+                route: names.candidate(prefix, path),
+                import: reason::import(path),
+            };
+            views.iter().map(explained).collect::<Vec<_>>()
         });
-        routes.extend(found.await.unwrap_or_default());
+        paths.extend(found.await.unwrap_or_default());
     }
-    routes
+    paths
 }
 
-/// Which of these peers, each by its group, are told of a prefix: whatever their number, it is asked once.
-pub async fn told(prefix: IpNet, members: Vec<(PeerId, GroupId)>, shards: &[ShardSender]) -> HashSet<PeerId> {
-    let mut peers = HashSet::new();
+/// Which of these peers, each by its group, are told of a prefix and why: whatever their number, it is asked
+/// once. Who sent the best path is told nothing; who is not here, nobody asked about.
+pub async fn explain_sent(
+    prefix: IpNet,
+    members: Vec<(PeerId, GroupId)>,
+    shards: &[ShardSender],
+) -> HashMap<PeerId, Sent> {
+    let mut peers = HashMap::new();
     for shard in owner(prefix, shards) {
         let members = members.clone();
-        peers.extend(read(shard, move |view| view.told(prefix, &members)).await.unwrap_or_default());
+        peers.extend(read(shard, move |view| view.sent(prefix, &members)).await.unwrap_or_default());
     }
     peers
+}
+
+/// Whether something is told, and why.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// It is.
+    pub told: bool,
+    /// In words.
+    pub why: String,
 }
 
 /// The one shard that can know of a prefix.
@@ -127,15 +145,18 @@ async fn read<T: Send + 'static>(
 }
 
 impl ReadView<'_> {
-    fn told(&self, prefix: IpNet, members: &[(PeerId, GroupId)]) -> HashSet<PeerId> {
-        let mut peers = HashSet::new();
-        let mut sources = HashMap::new();
+    fn sent(&self, prefix: IpNet, members: &[(PeerId, GroupId)]) -> HashMap<PeerId, Sent> {
+        let mut peers = HashMap::new();
+        let mut groups = HashMap::new();
         self.shard.lookup(prefix, &mut |route| {
             for (peer, group) in members {
                 let told = || self.export.told(*group, route.dest, route.prefix, self.shard);
-                let source = *sources.entry(*group).or_insert_with(|| told().map(|told| told.source));
-                if source.is_some_and(|source| source != *peer) {
-                    peers.insert(*peer);
+                let (source, verdict) = groups.entry(*group).or_insert_with(|| {
+                    (told().map(|told| told.source), self.export.explain(*group, route, self.shard))
+                });
+                let told = source.is_some_and(|source| source != *peer);
+                if let Some(verdict) = verdict {
+                    peers.insert(*peer, Sent { told, why: reason::export(verdict, told) });
                 }
             }
         });

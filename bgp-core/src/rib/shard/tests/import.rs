@@ -128,6 +128,12 @@ fn a_policy_change_reaches_paths_already_here() {
     assert_eq!(reasons(&shard, "10.0.0.0/24"), [(3, Reason::Best), (1, Reason::Policy)]);
     assert_eq!(reasons(&shard, "10.1.0.0/24"), [(3, Reason::Best), (1, Reason::LocalPref)]);
     assert_eq!(reasons(&shard, "2001:db8::/48"), [(3, Reason::Best), (1, Reason::LocalPref)]);
+    let rule = |net: &str| {
+        let import = shard.explain(net.parse().unwrap()).pop().unwrap().import;
+        import.and_then(|(_, by)| Some((by.as_ref()?.list.to_string(), by?.rule)))
+    };
+    assert_eq!(rule("10.0.0.0/24"), Some(("test".to_owned(), 0)));
+    assert_eq!(rule("10.1.0.0/24"), Some(("test".to_owned(), 1)));
 
     // New routes meet the same policy, and the received attributes are still there for the next one.
     announce(&mut shard, 1, "10.1.1.0/24", &mut attrs());

@@ -8,10 +8,10 @@ use bgp_core::types::Family;
 use fib_sync::{RouteStatus, SnapshotQuery};
 use ipnet::IpNet;
 
-use crate::admin::api::{ApiError, ErrorCode, ExplainedPath, ExplainedPeer, Explanation, Route};
+use crate::admin::api::{ApiError, ErrorCode, ExplainedPeer, Explanation, Route};
 use crate::admin::backend::{RouteQuery, RouteStream, View};
 use crate::config::model::PeerType;
-use crate::runtime::read::{self, Names, PeerName, Reading, SharedNames, Target};
+use crate::runtime::read::{self, Names, PeerName, Reading, Sent, SharedNames, Target};
 use crate::runtime::supervisor::Supervisor;
 use crate::runtime::supervisor::act::unknown;
 
@@ -68,61 +68,36 @@ impl Supervisor {
         let family = Family::of(prefix);
         let members = self.groups.memberships().filter(|(_, _, of)| *of == family);
         let members = members.map(|(peer, group, _)| (peer, group)).collect();
-        let told = read::told(prefix, members, &self.shards).await;
+        let told = read::explain_sent(prefix, members, &self.shards).await;
+        let best = paths.iter().map(|path| &path.route).find(|route| route.flags.best);
         let mut sent = Vec::new();
         for (address, peering) in self.peers.iter() {
             let peer =
                 names.peers.get(&peering.id).map_or_else(|| address.to_string(), |peer| peer.name.clone());
-            let (is_sent, why) = self.explain_peer(address, &paths, told.contains(&peering.id));
-            sent.push(ExplainedPeer { peer, address, sent: is_sent, why: why.to_owned() });
+            let Sent { told, why } = self.explain_peer(address, best, told.get(&peering.id));
+            sent.push(ExplainedPeer { peer, address, sent: told, why });
         }
-        let kernel = self.explain_kernel(prefix, &paths).await;
-        let explained = |route: Route| {
-            let import = match &route.reason {
-                Some(reason) if !route.flags.valid => reason.clone(),
-                _ => "accepted".to_owned(),
-            };
-            ExplainedPath { route, import }
-        };
-        Ok(Explanation { prefix, paths: paths.into_iter().map(explained).collect(), sent, kernel })
+        let kernel = self.explain_kernel(prefix, best).await;
+        Ok(Explanation { prefix, paths, sent, kernel })
     }
 
-    /// Whether a peer is told, and why; `told` as its group has it.
-    fn explain_peer(&self, address: IpAddr, paths: &[Route], told: bool) -> (bool, &'static str) {
-        let Some(best) = paths.iter().find(|path| path.flags.best) else {
-            return (false, "there is no best path");
-        };
-        if self.advertised(address).is_err() {
-            return (false, "its session is not established");
-        }
-        if best.peer == Some(address) {
-            return (false, "the best path came from it");
-        }
-        if told {
-            (true, "accepted by export policy")
-        } else if best.flags.internal && self.is_non_client(address) && !self.came_from_client(best) {
-            (false, "learned from an internal peer, and neither of the two is a client (RFC 4456)")
-        } else {
-            (false, "held back by export policy, a well-known community, or for want of a next hop")
+    /// Whether a peer is told, and why; `sent` as its group has it.
+    fn explain_peer(&self, address: IpAddr, best: Option<&Route>, sent: Option<&Sent>) -> Sent {
+        let untold = |why: &str| Sent { told: false, why: why.to_owned() };
+        match (best, sent) {
+            (None, _) => untold("there is no best path"),
+            _ if self.advertised(address).is_err() => untold("its session is not established"),
+            (Some(best), _) if best.peer == Some(address) => untold("the best path came from it"),
+            (_, Some(sent)) => sent.clone(),
+            (_, None) => untold("it does not speak this address family"),
         }
     }
 
-    fn is_non_client(&self, address: IpAddr) -> bool {
-        self.peers.get(address).is_some_and(|peering| {
-            let session = &peering.settings.borrow().neighbor.session;
-            session.peer_type() == PeerType::Internal && !session.route_reflector_client
-        })
-    }
-
-    fn came_from_client(&self, route: &Route) -> bool {
-        route.peer.is_some_and(|address| !self.is_non_client(address))
-    }
-
-    async fn explain_kernel(&self, prefix: IpNet, paths: &[Route]) -> String {
+    async fn explain_kernel(&self, prefix: IpNet, best: Option<&Route>) -> String {
         if !self.config.fib.program {
             return "this daemon does not program the kernel".to_owned();
         }
-        if paths.iter().any(|path| path.flags.best && path.peer.is_none()) {
+        if best.is_some_and(|best| best.peer.is_none()) {
             return "originated here: the kernel has it already, or a blackhole".to_owned();
         }
         let Ok(snapshot) = self.fib.snapshot(SnapshotQuery::Exact(prefix)).await else {
