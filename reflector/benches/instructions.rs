@@ -40,12 +40,12 @@ struct Case {
 const CASES: [Case; 10] = [
     Case { name: "decode-short", unit: "UPDATE of 7 prefixes", limit: 2550, run: || decode(7) / 7 },
     Case { name: "decode-long", unit: "route, 500 an UPDATE", limit: 70, run: || decode(500) },
-    Case { name: "import-new", unit: "route", limit: 1170, run: import_new },
-    Case { name: "import-replace", unit: "route", limit: 1000, run: import_replace },
-    Case { name: "withdraw", unit: "route", limit: 820, run: withdraw },
-    Case { name: "decide", unit: "destination of one path", limit: 355, run: || decide(1) },
-    Case { name: "decide-ties", unit: "destination of four equal paths", limit: 2040, run: || decide(4) },
-    Case { name: "decide-export", unit: "route to one group", limit: 1290, run: || tell(Stage::Export) },
+    Case { name: "import-new", unit: "route", limit: 1060, run: import_new },
+    Case { name: "import-replace", unit: "route", limit: 940, run: import_replace },
+    Case { name: "withdraw", unit: "route", limit: 610, run: withdraw },
+    Case { name: "decide", unit: "destination of one path", limit: 350, run: || decide(1) },
+    Case { name: "decide-ties", unit: "destination of four equal paths", limit: 2005, run: || decide(4) },
+    Case { name: "decide-export", unit: "route to one group", limit: 1275, run: || tell(Stage::Export) },
     Case { name: "pack", unit: "route to one group", limit: 140, run: || tell(Stage::Pack) },
     Case { name: "tell-withdrawn", unit: "route to one group", limit: 1020, run: tell_withdrawn },
 ];

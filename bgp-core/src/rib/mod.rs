@@ -5,11 +5,13 @@
 //! tells a [`ChangeSink`] what changed. Nothing here knows a clock, a thread or a socket.
 
 mod attr_table;
+mod classes;
 mod decision;
 mod facts;
 mod index;
 mod next_hop;
 mod path;
+mod paths;
 mod peer;
 mod select;
 mod shard;

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use super::attr_table::{AttrTable, Entry};
 use super::path::Path;
+use super::paths::Paths;
 use super::peer::{Age, AgeKind, Life, PeerTable};
 use super::{DecisionConfig, DecisionKey, NextHopId, NextHopState, Reason};
 use crate::types::{AttrSet, Family, PathId, PeerId, RouterId};
@@ -91,6 +92,7 @@ impl<'a> Judge<'a> {
         }
     }
 
+    #[inline]
     fn candidate(&self, at: usize, path: &Path, entry: &Entry, kind: AgeKind) -> Candidate {
         Candidate {
             at: at as u32,
@@ -133,41 +135,60 @@ impl Selector {
     pub(crate) fn select(
         &mut self,
         judge: &Judge<'_>,
-        paths: &[Path],
+        paths: Paths<'_>,
         mut lost: impl FnMut(usize, Reason),
     ) -> &mut [u32] {
         self.chosen.clear();
+        match paths {
+            Paths::Plain(paths) => self.select_among(judge, paths, &mut lost),
+            Paths::Full(paths) => self.select_among(judge, paths, &mut lost),
+        }
+        &mut self.chosen
+    }
+
+    #[inline]
+    fn select_among<T: Copy + Into<Path>>(
+        &mut self,
+        judge: &Judge<'_>,
+        paths: &[T],
+        lost: &mut impl FnMut(usize, Reason),
+    ) {
         if let [only] = paths {
-            match judge.admit(only) {
+            match judge.admit(&(*only).into()) {
                 Ok(_) => self.chosen.push(0),
                 Err(reason) => lost(0, reason),
             }
-            return &mut self.chosen;
+            return;
         }
-        let admitted = paths.iter().filter_map(|path| judge.admit(path).ok());
+        let admitted = paths.iter().filter_map(|path| judge.admit(&(*path).into()).ok());
         let Some(top) = admitted.map(|(key, ..)| key).max() else {
             for (at, path) in paths.iter().enumerate() {
-                if let Err(reason) = judge.admit(path) {
+                if let Err(reason) = judge.admit(&(*path).into()) {
                     lost(at, reason);
                 }
             }
-            return &mut self.chosen;
+            return;
         };
         self.candidates.clear();
         for (at, path) in paths.iter().enumerate() {
-            match judge.admit(path) {
+            let path = (*path).into();
+            match judge.admit(&path) {
                 Err(reason) => lost(at, reason),
                 Ok((key, entry, kind)) => match top.reason(key) {
                     Some(reason) => lost(at, reason),
-                    None => self.candidates.push(judge.candidate(at, path, entry, kind)),
+                    None => self.candidates.push(judge.candidate(at, &path, entry, kind)),
                 },
             }
         }
-        self.compare_med(judge, &mut lost);
-        self.keep_least(|c| c.internal, Reason::Internal, &mut lost);
-        self.keep_least(|c| c.metric, Reason::NextHopCost, &mut lost);
-        self.break_ties(judge, &mut lost);
-        &mut self.chosen
+        self.narrow_down(judge, lost);
+    }
+
+    /// The criteria that few paths get to.
+    fn narrow_down(&mut self, judge: &Judge<'_>, lost: &mut impl FnMut(usize, Reason)) {
+        self.compare_med(judge, lost);
+        self.keep_least(|c| c.internal, Reason::Internal, lost);
+        self.keep_least(|c| c.metric, Reason::NextHopCost, lost);
+        self.break_ties(judge, lost);
     }
 
     /// RFC 4271 §9.1.2.2 c: drops each path whose MED is higher than another's of the same neighbouring AS.
@@ -202,6 +223,12 @@ impl Selector {
         reason: Reason,
         lost: &mut impl FnMut(usize, Reason),
     ) {
+        let mut values = self.candidates.iter().map(&value);
+        let Some(first) = values.next() else { return };
+        // Most often they are all equal.
+        if values.all(|value| value == first) {
+            return;
+        }
         let Some(least) = self.candidates.iter().map(&value).min() else { return };
         self.candidates.retain(|c| {
             let kept = value(c) == least;

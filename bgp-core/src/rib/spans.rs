@@ -1,175 +1,292 @@
-//! Paths of destinations, contiguous, in slabs by size class.
+//! The paths of destinations: one alone in its destination, more of them in lists.
 
-use super::path::{Dest, Path};
-use super::slab::{NO_SLOT, Slab};
+use super::classes::Classes;
+use super::path::{Dest, Held, Path, Plain};
+use super::paths::Paths;
+use crate::types::NlriKey;
 
-/// The paths of one table.
+/// The paths of one table that do not fit in their destinations.
 ///
-/// The class follows from the number of paths alone, so that a destination need not store it.
+/// Either all paths of a destination are in the short form or none is, and they are whenever they can be:
+/// who has no use for path identifiers and for policies that edit does not pay for them.
 #[derive(Debug)]
 pub(crate) struct Spans {
-    classes: Vec<Slab<Path>>,
+    plain: Classes<Plain>,
+    full: Classes<Path>,
 }
 
 impl Spans {
     pub(crate) fn new() -> Self {
-        Self { classes: (0..CLASSES).map(|class| Slab::new(width(class), CHUNK_ITEMS)).collect() }
+        Self { plain: Classes::new(), full: Classes::new() }
     }
 
     /// The paths of a destination.
-    #[inline]
-    pub(crate) fn of<K>(&self, dest: &Dest<K>) -> &[Path] {
-        let count = usize::from(dest.count);
-        let slot = self.classes.get(class(count)).and_then(|slab| slab.slot(dest.span));
-        slot.and_then(|slot| slot.get(..count)).unwrap_or(&[])
-    }
-
-    /// As [`Spans::of`], mutable.
-    #[inline]
-    pub(crate) fn of_mut<K>(&mut self, dest: &Dest<K>) -> &mut [Path] {
-        let count = usize::from(dest.count);
-        let slot = self.classes.get_mut(class(count)).and_then(|slab| slab.slot_mut(dest.span));
-        slot.and_then(|slot| slot.get_mut(..count)).unwrap_or(&mut [])
+    // Left to itself the compiler calls it, for the most common case of one path at thrice the instructions.
+    #[inline(always)]
+    pub(crate) fn of<'a, K: NlriKey>(&'a self, dest: &'a Dest<K>) -> Paths<'a> {
+        match &dest.paths {
+            Held::None | Held::Free(_) => Paths::Plain(&[]),
+            Held::One(path) => Paths::Plain(std::slice::from_ref(path)),
+            Held::Plain(span) => Paths::Plain(self.plain.of(*span)),
+            Held::Full(span) => Paths::Full(self.full.of(*span)),
+        }
     }
 
     /// Appends a path; `false` if there is no room for another.
-    pub(crate) fn push<K>(&mut self, dest: &mut Dest<K>, path: &Path) -> bool {
-        let count = usize::from(dest.count);
-        let Some(more) = dest.count.checked_add(1) else { return false };
-        if count > 0 && class(count) == class(count + 1) {
-            let slot = self.classes.get_mut(class(count)).and_then(|slab| slab.slot_mut(dest.span));
-            let Some(free) = slot.and_then(|slot| slot.get_mut(count)) else { return false };
-            *free = *path;
-        } else {
-            let Some(span) = self.classes.get_mut(class(count + 1)).and_then(|slab| slab.alloc(path)) else {
-                return false;
-            };
-            self.relocate(dest, span, class(count + 1), count);
+    #[inline]
+    pub(crate) fn push<K: NlriKey>(&mut self, dest: &mut Dest<K>, path: &Path) -> bool {
+        let longer = match (dest.paths, path.plain()) {
+            (Held::None, Some(plain)) => Some(Held::One(plain)),
+            (Held::One(first), Some(plain)) => {
+                self.plain.store(2, [first, plain].into_iter()).map(Held::Plain)
+            }
+            (Held::Plain(span), Some(plain)) => self.plain.push(span, plain).map(Held::Plain),
+            (Held::None, None) => self.full.store(1, [*path].into_iter()).map(Held::Full),
+            (Held::Full(span), _) => self.full.push(span, *path).map(Held::Full),
+            (Held::One(_) | Held::Plain(_), None) => {
+                if dest.paths.count() < usize::from(u16::MAX) && self.widen(dest) {
+                    return self.push(dest, path);
+                }
+                None
+            }
+            (Held::Free(_), _) => None,
+        };
+        dest.paths = longer.unwrap_or(dest.paths);
+        longer.is_some()
+    }
+
+    /// Puts a path in the place of the one at `at`; `false`, and nothing happened, if there is none or no
+    /// room for the longer form.
+    #[inline]
+    pub(crate) fn set<K: NlriKey>(&mut self, dest: &mut Dest<K>, at: usize, path: &Path) -> bool {
+        match (dest.paths, path.plain()) {
+            (Held::One(_), Some(plain)) if at == 0 => {
+                dest.paths = Held::One(plain);
+                true
+            }
+            (Held::Plain(span), Some(plain)) => put(self.plain.of_mut(span), at, plain),
+            (Held::Full(span), plain) => {
+                let done = put(self.full.of_mut(span), at, *path);
+                if plain.is_some() {
+                    self.narrow(dest);
+                }
+                done
+            }
+            (_, None) if at < dest.paths.count() => self.widen(dest) && self.set(dest, at, path),
+            _ => false,
         }
-        dest.count = more;
-        true
     }
 
     /// Removes the path at `at`; the last one takes its place.
-    pub(crate) fn swap_remove<K>(&mut self, dest: &mut Dest<K>, at: usize) -> Option<Path> {
-        let paths = self.of_mut(dest);
-        let removed = *paths.get(at)?;
-        let left = paths.len() - 1;
-        paths.swap(at, left);
-        if left == 0 {
-            self.release(dest);
-        } else if class(left) != class(left + 1) {
-            // Without room for the smaller copy the path could not be removed; but the slot it leaves
-            // in the larger class is about to be free, so numbers cannot have run out in practice.
-            let span = self.classes.get_mut(class(left))?.alloc(&removed)?;
-            self.relocate(dest, span, class(left), left);
-        }
-        dest.count -= 1;
-        Some(removed)
-    }
-
-    /// Copies the first `keep` paths to `span` of class `to` and frees the old slot.
-    fn relocate<K>(&mut self, dest: &mut Dest<K>, span: u32, to: usize, keep: usize) {
-        let from = class(usize::from(dest.count));
-        if dest.count > 0 {
-            // Neighbouring classes are different slabs; splitting the list lends out both.
-            let (low, high) = self.classes.split_at_mut(from.max(to));
-            let (small, large) = (low.get_mut(from.min(to)), high.first_mut());
-            if let (Some(small), Some(large)) = (small, large) {
-                let (source, target) = if from < to { (small, large) } else { (large, small) };
-                if let (Some(old), Some(new)) = (source.slot(dest.span), target.slot_mut(span)) {
-                    new.iter_mut().zip(old.iter().take(keep)).for_each(|(to, from)| *to = *from);
-                }
-                source.free(dest.span);
+    #[inline]
+    pub(crate) fn swap_remove<K: NlriKey>(&mut self, dest: &mut Dest<K>, at: usize) -> Option<Path> {
+        match dest.paths {
+            Held::One(path) if at == 0 => {
+                dest.paths = Held::None;
+                Some(path.into())
             }
+            Held::Plain(span) => {
+                let (removed, left) = self.plain.swap_remove(span, at)?;
+                dest.paths = left.map_or(Held::None, Held::Plain);
+                if let Some(span) = left
+                    && let [only] = *self.plain.of(span)
+                {
+                    self.plain.free(span);
+                    dest.paths = Held::One(only);
+                }
+                Some(removed.into())
+            }
+            Held::Full(span) => {
+                let (removed, left) = self.full.swap_remove(span, at)?;
+                dest.paths = left.map_or(Held::None, Held::Full);
+                self.narrow(dest);
+                Some(removed)
+            }
+            _ => None,
         }
-        dest.span = span;
     }
 
-    fn release<K>(&mut self, dest: &mut Dest<K>) {
-        if let Some(slab) = self.classes.get_mut(class(usize::from(dest.count))) {
-            slab.free(dest.span);
+    /// Moves the paths at these positions to the front, in this order.
+    pub(crate) fn bring_to_front<K: NlriKey>(&mut self, dest: &Dest<K>, chosen: &mut [u32]) {
+        match dest.paths {
+            Held::Plain(span) => bring_to_front(self.plain.of_mut(span), chosen),
+            Held::Full(span) => bring_to_front(self.full.of_mut(span), chosen),
+            Held::None | Held::One(_) | Held::Free(_) => {}
         }
-        dest.span = NO_SLOT;
     }
 
-    /// Slots in use, of every class.
+    /// Puts all paths into the long form; `false`, and nothing happened, if there is no room for it.
+    #[cold]
+    fn widen<K: NlriKey>(&mut self, dest: &mut Dest<K>) -> bool {
+        let wide = match dest.paths {
+            Held::One(path) => self.full.store(1, [path.into()].into_iter()),
+            Held::Plain(span) => {
+                let wide = self.full.store(span.count(), self.plain.of(span).iter().copied().map(Path::from));
+                if wide.is_some() {
+                    self.plain.free(span);
+                }
+                wide
+            }
+            _ => None,
+        };
+        dest.paths = wide.map_or(dest.paths, Held::Full);
+        wide.is_some()
+    }
+
+    /// Puts the paths into the short form if all of them have one, and there is room.
+    fn narrow<K: NlriKey>(&mut self, dest: &mut Dest<K>) {
+        let Held::Full(span) = dest.paths else { return };
+        let paths = self.full.of(span);
+        if !paths.iter().all(|path| path.plain().is_some()) {
+            return;
+        }
+        let narrow = match paths {
+            [only] => only.plain().map(Held::One),
+            _ => self.plain.store(span.count(), paths.iter().filter_map(Path::plain)).map(Held::Plain),
+        };
+        if let Some(narrow) = narrow {
+            self.full.free(span);
+            dest.paths = narrow;
+        }
+    }
+
+    /// Lists in use.
     #[cfg(test)]
     pub(crate) fn live(&self) -> usize {
-        self.classes.iter().map(|slab| slab.live() as usize).sum()
+        self.plain.live() + self.full.live()
     }
 
     /// Heap octets.
     pub(crate) fn bytes(&self) -> usize {
-        self.classes.iter().map(Slab::bytes).sum()
+        self.plain.bytes() + self.full.bytes()
     }
 }
 
-/// 1, 2, 3, 4, 6, 8, 12, 16 … 65536: powers of two and the middle between them.
-fn width(class: usize) -> u32 {
-    match class {
-        0 => 1,
-        odd if odd % 2 == 1 => 2 << (odd / 2),
-        even => 3 << (even / 2 - 1),
-    }
+fn put<T>(items: &mut [T], at: usize, item: T) -> bool {
+    let Some(place) = items.get_mut(at) else { return false };
+    *place = item;
+    true
 }
 
-/// The smallest class that holds `count` paths; 0 for none, too.
-#[inline]
-fn class(count: usize) -> usize {
-    if count <= 4 {
-        return count.saturating_sub(1);
+fn bring_to_front<T>(paths: &mut [T], chosen: &mut [u32]) {
+    for to in 0..chosen.len() {
+        let Some((from, later)) = chosen.get_mut(to..).and_then(<[u32]>::split_first_mut) else { return };
+        let from = *from as usize;
+        if from != to {
+            paths.swap(to, from);
+            // Whoever was in front is now where the chosen one came from.
+            later.iter_mut().filter(|at| **at as usize == to).for_each(|at| *at = from as u32);
+        }
     }
-    let ceil = (count - 1).ilog2() as usize + 1;
-    if count <= 3 << (ceil - 2) { 2 * ceil - 2 } else { 2 * ceil - 1 }
 }
-
-const CLASSES: usize = 32;
-
-/// 64 Ki paths, one mebibyte.
-const CHUNK_ITEMS: u32 = 1 << 16;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::rib::AttrId;
     use crate::rib::path::Refusal;
     use crate::types::{PathId, PeerId, V4Key};
 
-    fn path(n: u32) -> Path {
-        Path {
-            attrs_in: AttrId(n),
-            attrs: AttrId(n),
-            peer: PeerId(1),
-            epoch: 0,
-            refusal: Refusal::None,
-            path_id: PathId(n),
-        }
+    /// With an identifier, or with other attributes than received, it has no short form.
+    fn path(n: u32, id: u32, edited: bool) -> Path {
+        let attrs = AttrId(if edited { n + 1 } else { n });
+        let (peer, path_id) = (PeerId(n as u16), PathId(id));
+        Path { attrs_in: AttrId(n), attrs, peer, epoch: 0, refusal: Refusal::None, path_id }
     }
 
-    #[test]
-    fn classes_are_the_tightest() {
-        for count in 1..=65_535 {
-            assert!(width(class(count)) as usize >= count, "{count}");
-            assert!(class(count) == 0 || (width(class(count) - 1) as usize) < count, "{count}");
-        }
+    fn dest() -> Dest<V4Key> {
+        Dest::new(V4Key::new(0, 0).unwrap())
+    }
+
+    /// That the destination holds these, in the shortest form.
+    fn check(spans: &Spans, dest: &Dest<V4Key>, wanted: &[Path]) {
+        assert_eq!(spans.of(dest).iter().collect::<Vec<_>>(), wanted);
+        assert_eq!((spans.of(dest).len(), dest.paths.count()), (wanted.len(), wanted.len()));
+        let plain = wanted.iter().all(|path| path.plain().is_some());
+        let shortest = match dest.paths {
+            Held::None => wanted.is_empty(),
+            Held::One(_) => plain && wanted.len() == 1,
+            Held::Plain(_) => plain && wanted.len() > 1,
+            Held::Full(_) => !plain,
+            Held::Free(_) => false,
+        };
+        assert!(shortest, "{:?} for {wanted:?}", dest.paths);
+        assert_eq!(spans.live(), usize::from(matches!(dest.paths, Held::Plain(_) | Held::Full(_))));
     }
 
     #[test]
     fn paths_survive_growth_and_removal() {
-        let mut spans = Spans::new();
-        let mut dest = Dest::new(V4Key::new(0, 0).unwrap());
-        for n in 0..1000 {
-            assert!(spans.push(&mut dest, &path(n)));
-            assert_eq!(spans.of(&dest).len(), n as usize + 1);
-            assert!(spans.of(&dest).iter().enumerate().all(|(i, p)| p.path_id.0 == i as u32));
+        for id in [0, 9] {
+            let (mut spans, mut dest) = (Spans::new(), dest());
+            let mut left: Vec<Path> = Vec::new();
+            for n in 0..1000 {
+                left.push(path(n, id, false));
+                assert!(spans.push(&mut dest, left.last().unwrap()));
+                check(&spans, &dest, &left);
+            }
+            while !left.is_empty() {
+                let at = left.len() / 3;
+                assert_eq!(spans.swap_remove(&mut dest, at), Some(left.swap_remove(at)));
+                check(&spans, &dest, &left);
+            }
+            assert_eq!((spans.live(), spans.bytes()), (0, 0));
         }
-        let mut left: Vec<u32> = (0..1000).collect();
-        while !left.is_empty() {
-            let at = left.len() / 3;
-            assert_eq!(spans.swap_remove(&mut dest, at).unwrap().path_id.0, left.swap_remove(at));
-            assert_eq!(spans.of(&dest).iter().map(|p| p.path_id.0).collect::<Vec<_>>(), left);
+    }
+
+    #[test]
+    fn there_is_room_for_as_many_paths_as_can_be_counted() {
+        for last in [path(1, 0, false), path(1, 9, false)] {
+            let (mut spans, mut dest) = (Spans::new(), dest());
+            let filled = (0..u32::from(u16::MAX)).all(|n| spans.push(&mut dest, &path(n, 0, false)));
+            assert!(filled && !spans.push(&mut dest, &last));
+            assert!(spans.set(&mut dest, 65_534, &last) && !spans.set(&mut dest, 65_535, &last));
+            assert_eq!(spans.of(&dest).get(65_534), Some(last));
+            assert_eq!(spans.of(&dest).first(), Some(path(0, 0, false)));
         }
-        assert_eq!((spans.live(), spans.bytes()), (0, 0));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Push(Path),
+        Set(usize, Path),
+        Remove(usize),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        let numbers = (0..50u32, 0..8u32, 0..5u8);
+        let path = numbers.prop_map(|(n, id, edited)| path(n, id.saturating_sub(6), edited == 0));
+        let at = 0..10usize;
+        prop_oneof![
+            path.clone().prop_map(Op::Push),
+            (at.clone(), path).prop_map(|(at, path)| Op::Set(at, path)),
+            at.prop_map(Op::Remove),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn short_and_long_forms_are_a_list_of_paths(ops in prop::collection::vec(op(), 1..60)) {
+            let (mut spans, mut dest) = (Spans::new(), dest());
+            let mut model: Vec<Path> = Vec::new();
+            for op in ops {
+                match op {
+                    Op::Push(path) => {
+                        prop_assert!(spans.push(&mut dest, &path));
+                        model.push(path);
+                    }
+                    Op::Set(at, path) => {
+                        prop_assert_eq!(spans.set(&mut dest, at, &path), at < model.len());
+                        model.get_mut(at).into_iter().for_each(|old| *old = path);
+                    }
+                    Op::Remove(at) => {
+                        let removed = (at < model.len()).then(|| model.swap_remove(at));
+                        prop_assert_eq!(spans.swap_remove(&mut dest, at), removed);
+                    }
+                }
+                check(&spans, &dest, &model);
+            }
+        }
     }
 }

@@ -7,12 +7,12 @@ use super::path::{Dest, DestFlags, Path};
 use super::peer::{Age, Life};
 use super::slab::Slab;
 use super::spans::Spans;
-use super::{AttrId, DestId, TableId};
+use super::{AttrId, Best, DestId, TableId};
 use crate::types::{NlriKey, PathId, PeerId};
 
 /// Adj-RIB-In and Loc-RIB of one family.
 #[derive(Debug)]
-pub(crate) struct Table<K> {
+pub(crate) struct Table<K: NlriKey> {
     pub(crate) id: TableId,
     pub(crate) dests: Slab<Dest<K>>,
     pub(crate) spans: Spans,
@@ -37,6 +37,12 @@ pub(crate) struct Chosen {
     pub(crate) attrs: AttrId,
     pub(crate) peer: PeerId,
     pub(crate) path_id: PathId,
+}
+
+impl From<&Best> for Chosen {
+    fn from(best: &Best) -> Self {
+        Self { attrs: best.attrs, peer: best.peer, path_id: best.path_id }
+    }
 }
 
 impl From<&Path> for Chosen {
@@ -101,22 +107,27 @@ impl<K: NlriKey> Table<K> {
 
     /// The destination of a prefix.
     pub(crate) fn find(&self, key: K) -> Option<DestId> {
-        let same = |slot| self.dests.get(slot).is_some_and(|dest| dest.key == key);
-        self.index.find(self.index.hash(&key), same).map(DestId)
+        self.index.find(self.index.hash(&key), self.is_at(key)).map(DestId)
     }
 
     /// The destination in a slot, unless it is free.
     #[inline]
     pub(crate) fn dest(&self, id: DestId) -> Option<&Dest<K>> {
-        self.dests.get(id.0).filter(|dest| !dest.flags.has(DestFlags::FREE))
+        self.dests.get(id.0).filter(|dest| !dest.is_free())
+    }
+
+    /// Whether a slot is that of `key`.
+    #[inline]
+    fn is_at(&self, key: K) -> impl Fn(u32) -> bool + '_ {
+        let key = key.pack();
+        move |slot| self.dests.get(slot).is_some_and(|dest| dest.is(key))
     }
 
     /// Adds a path or puts it in the place of the one with the same peer and path id.
     #[inline]
     pub(crate) fn upsert(&mut self, key: K, path: &Path, age: Age) -> Stored {
         let hash = self.index.hash(&key);
-        let same = |slot| self.dests.get(slot).is_some_and(|dest| dest.key == key);
-        let slot = match self.index.find(hash, same) {
+        let slot = match self.index.find(hash, self.is_at(key)) {
             Some(slot) => slot,
             None => match self.add(key, hash) {
                 Some(slot) => slot,
@@ -124,30 +135,23 @@ impl<K: NlriKey> Table<K> {
             },
         };
         let Some(dest) = self.dests.get_mut(slot) else { return Stored::Refused };
-        let mut of_peer = 0;
-        for old in self.spans.of_mut(dest) {
-            if old.peer != path.peer {
-                continue;
+        match self.spans.of(dest).find(path.peer, path.path_id) {
+            Ok((at, was)) => {
+                // But for the epoch.
+                let same =
+                    was.attrs_in == path.attrs_in && was.attrs == path.attrs && was.refusal == path.refusal;
+                let same = same && age.life(was.epoch) != Life::Dead;
+                if !same {
+                    self.dirty.mark(slot, dest, &self.spans);
+                }
+                return match (self.spans.set(dest, at, path), same) {
+                    (false, _) => Stored::Refused,
+                    (true, true) => Stored::Same(was),
+                    (true, false) => Stored::Replaced(DestId(slot), was),
+                };
             }
-            if old.path_id != path.path_id {
-                of_peer += 1;
-                continue;
-            }
-            let was = *old;
-            let same =
-                was.attrs_in == path.attrs_in && was.attrs == path.attrs && was.refusal == path.refusal;
-            if same && age.life(was.epoch) != Life::Dead {
-                old.epoch = path.epoch;
-                return Stored::Same(was);
-            }
-            self.dirty.mark(slot, dest, &self.spans);
-            if let Some(old) = self.spans.of_mut(dest).iter_mut().find(|p| is(p, path.peer, path.path_id)) {
-                *old = *path;
-            }
-            return Stored::Replaced(DestId(slot), was);
-        }
-        if of_peer >= MAX_PATHS_OF_PEER {
-            return Stored::Refused;
+            Err(others) if others >= MAX_PATHS_OF_PEER => return Stored::Refused,
+            Err(_) => {}
         }
         self.dirty.mark(slot, dest, &self.spans);
         if self.spans.push(dest, path) { Stored::New(DestId(slot)) } else { Stored::Refused }
@@ -166,7 +170,7 @@ impl<K: NlriKey> Table<K> {
     /// Removes the path of `peer` with `path_id`.
     pub(crate) fn remove(&mut self, key: K, peer: PeerId, path_id: PathId) -> Option<Path> {
         let id = self.find(key)?;
-        let at = self.spans.of(self.dests.get(id.0)?).iter().position(|p| is(p, peer, path_id))?;
+        let (at, _) = self.spans.of(self.dests.get(id.0)?).find(peer, path_id).ok()?;
         self.remove_at(id, at)
     }
 
@@ -177,10 +181,17 @@ impl<K: NlriKey> Table<K> {
         self.spans.swap_remove(dest, at)
     }
 
+    /// Puts a path in the place of one; `false` if there is none or no room for it.
+    pub(crate) fn replace_at(&mut self, id: DestId, at: usize, path: &Path) -> bool {
+        let Some(dest) = self.dests.get_mut(id.0) else { return false };
+        self.dirty.mark(id.0, dest, &self.spans);
+        self.spans.set(dest, at, path)
+    }
+
     /// Has the destination decided again at the next flush.
     pub(crate) fn mark(&mut self, id: DestId) {
         if let Some(dest) = self.dests.get_mut(id.0)
-            && !dest.flags.has(DestFlags::FREE)
+            && !dest.is_free()
         {
             self.dirty.mark(id.0, dest, &self.spans);
         }
@@ -189,7 +200,7 @@ impl<K: NlriKey> Table<K> {
     /// The sink no longer remembers the destination.
     pub(crate) fn release(&mut self, id: DestId) {
         let Some(dest) = self.dests.get_mut(id.0) else { return };
-        if !dest.flags.has(DestFlags::FREE) {
+        if !dest.is_free() {
             dest.flags.set(DestFlags::HELD, false);
             self.free_if_unused(id);
         }
@@ -198,10 +209,10 @@ impl<K: NlriKey> Table<K> {
     /// Frees the slot of a destination without paths that nobody remembers.
     pub(crate) fn free_if_unused(&mut self, id: DestId) {
         let Some(dest) = self.dest(id) else { return };
-        if dest.count > 0 || dest.flags.has(DestFlags::DIRTY) || dest.flags.has(DestFlags::HELD) {
+        if dest.paths.count() > 0 || dest.flags.has(DestFlags::DIRTY) || dest.flags.has(DestFlags::HELD) {
             return;
         }
-        let hash = self.index.hash(&dest.key);
+        let hash = self.index.hash(&dest.key());
         let (dests, hasher) = (&self.dests, self.index.hasher());
         self.index.remove(hash, id.0, |slot| hash_of(dests, &hasher, slot));
         self.dests.free(id.0);
@@ -227,14 +238,15 @@ impl<K: NlriKey> Table<K> {
 impl Dirty {
     /// Puts a destination on the list, with what is chosen now; call before any change to its paths.
     #[inline]
-    pub(crate) fn mark<K>(&mut self, slot: u32, dest: &mut Dest<K>, spans: &Spans) {
+    pub(crate) fn mark<K: NlriKey>(&mut self, slot: u32, dest: &mut Dest<K>, spans: &Spans) {
         if dest.flags.has(DestFlags::DIRTY) {
             return;
         }
         dest.flags.set(DestFlags::DIRTY, true);
         self.ids.push(slot);
         if dest.chosen > 0 {
-            self.before.extend(spans.of(dest).iter().take(usize::from(dest.chosen)).map(Chosen::from));
+            let chosen = spans.of(dest).front(usize::from(dest.chosen));
+            chosen.append_to(&mut self.before, |path| Chosen::from(path));
         }
     }
 
@@ -245,11 +257,7 @@ impl Dirty {
 
 #[inline]
 fn hash_of<K: NlriKey>(dests: &Slab<Dest<K>>, hasher: &impl BuildHasher, slot: u32) -> u64 {
-    dests.get(slot).map_or(0, |dest| hasher.hash_one(dest.key))
-}
-
-fn is(path: &Path, peer: PeerId, path_id: PathId) -> bool {
-    path.peer == peer && path.path_id == path_id
+    dests.get(slot).map_or(0, |dest| hasher.hash_one(dest.key()))
 }
 
 /// 64 Ki destinations, one mebibyte of IPv4.

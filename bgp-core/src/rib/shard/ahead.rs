@@ -113,7 +113,7 @@ impl Stages {
     /// Brings what removing destinations will need into the cache.
     fn touch_entries<K: NlriKey>(&mut self, table: &Table<K>, dests: &[DestId]) {
         let dests = dests.iter().filter_map(|dest| table.dests.get(dest.0));
-        self.hashes.extend(dests.map(|dest| table.index.hash(&dest.key)));
+        self.hashes.extend(dests.map(|dest| table.index.hash(&dest.key())));
         black_box(self.hashes.iter().fold(0, |sum, hash| sum ^ table.index.first_entry(*hash)));
         self.hashes.clear();
     }
@@ -126,7 +126,7 @@ impl Stages {
         self.slots.clear();
         self.slots.extend(hashes.iter().filter_map(|hash| table.index.find(*hash, |_| true)));
         let dests = || self.slots.iter().filter_map(|slot| table.dests.get(*slot));
-        black_box(dests().fold(0, |sum, dest| sum ^ dest.count));
+        black_box(dests().fold(0, |sum, dest| sum ^ dest.chosen));
         let paths = dests().filter_map(|dest| table.spans.of(dest).first());
         black_box(paths.fold(0, |sum, path| sum ^ path.attrs.0));
         self.hashes = hashes;

@@ -59,11 +59,11 @@ fn walk<K: NlriKey>(table: &mut Table<K>, core: &mut Core, mut budget: usize) ->
 
 fn visit<K: NlriKey>(table: &mut Table<K>, core: &mut Core, memo: &mut Memo, id: DestId) {
     let Some(dest) = table.dest(id) else { return };
-    let (key, count) = (dest.key, usize::from(dest.count));
+    let (key, count) = (dest.key(), dest.paths.count());
     let mut again = core.family_flag(K::FAMILY);
     // From the back, because the last path takes the place of a removed one.
     for at in (0..count).rev() {
-        let Some(path) = table.dest(id).and_then(|dest| table.spans.of(dest).get(at)).copied() else {
+        let Some(path) = table.dest(id).and_then(|dest| table.spans.of(dest).get(at)) else {
             continue;
         };
         let Some(age) = core.peers.age(path.peer, K::FAMILY) else { continue };
@@ -97,17 +97,11 @@ fn reimport<K: NlriKey>(
     old: Path,
 ) {
     let imported = core.import_again(memo, &old, key);
-    if imported.attrs != old.attrs || imported.refusal != old.refusal {
-        table.mark(id);
+    let new = Path { attrs: imported.attrs, refusal: imported.refusal, ..old };
+    if new != old && table.replace_at(id, at, &new) {
         core.hold_import(old.attrs_in, imported.attrs, 1);
         core.peers.count_out(K::FAMILY, &old);
-        let new = Path { attrs: imported.attrs, refusal: imported.refusal, ..old };
         core.peers.count_in(K::FAMILY, &new);
-        if let Some(dest) = table.dests.get(id.0)
-            && let Some(path) = table.spans.of_mut(dest).get_mut(at)
-        {
-            *path = new;
-        }
         if let Some(next_hop) = core.unknown_next_hop(new.attrs) {
             core.attrs.next_hops_mut().wait(next_hop, K::FAMILY, id);
         }

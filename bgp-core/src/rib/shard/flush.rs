@@ -2,6 +2,7 @@
 
 use super::{Core, Shard, in_family};
 use crate::rib::path::{Dest, DestFlags, Path};
+use crate::rib::paths::Paths;
 use crate::rib::peer::{Age, Life};
 use crate::rib::select::Judge;
 use crate::rib::spans::Spans;
@@ -55,14 +56,14 @@ fn flush_table<K: NlriKey>(table: &mut Table<K>, core: &mut Core, sink: &mut imp
         dest.flags.set(DestFlags::FORCED, false);
         choose(core, dest, &mut table.spans);
         let now = chosen(dest, &table.spans);
-        if forced || !now.iter().map(Chosen::from).eq(old.iter().copied()) {
+        if forced || !now.are(old) {
             bests(now, core.peers.ages(K::FAMILY), &mut told);
-            let first = now.first().map(Chosen::from);
+            let first = told.first().map(Chosen::from);
             core.peers.move_best(K::FAMILY, old.first().map(|c| c.peer), first.map(|c| c.peer));
             let change = Change {
                 table: table.id,
                 dest: DestId(*slot),
-                key: dest.key,
+                key: dest.key(),
                 best: told.first().copied(),
                 multipath: &told,
                 best_changed: forced || old.first().copied() != first,
@@ -71,7 +72,7 @@ fn flush_table<K: NlriKey>(table: &mut Table<K>, core: &mut Core, sink: &mut imp
             dest.flags.set(DestFlags::HELD, told.is_empty() && hold == Hold::Yes);
             changes += 1;
         }
-        if dest.count == 0 {
+        if dest.paths.count() == 0 {
             table.free_if_unused(DestId(*slot));
         }
     }
@@ -104,12 +105,12 @@ fn replay<K: NlriKey>(
         if let Some(dest) = table.dests.get_mut(slot) {
             if dest.flags.has(DestFlags::DIRTY) {
                 dest.flags.set(DestFlags::FORCED, true);
-            } else if dest.chosen > 0 && !dest.flags.has(DestFlags::FREE) {
+            } else if dest.chosen > 0 && !dest.is_free() {
                 bests(chosen(dest, &table.spans), core.peers.ages(K::FAMILY), &mut told);
                 let change = Change {
                     table: table.id,
                     dest: DestId(slot),
-                    key: dest.key,
+                    key: dest.key(),
                     best: told.first().copied(),
                     multipath: &told,
                     best_changed: true,
@@ -135,33 +136,27 @@ fn choose<K: NlriKey>(core: &mut Core, dest: &mut Dest<K>, spans: &mut Spans) {
     let judge = Judge::new(attrs, peers, &config.decision, K::FAMILY);
     let chosen = selector.select(&judge, spans.of(dest), |_, _| ());
     if !matches!(chosen, [] | [0]) {
-        bring_to_front(spans.of_mut(dest), chosen);
+        spans.bring_to_front(dest, chosen);
     }
     // At most `multipath`, which is a u8.
     dest.chosen = chosen.len() as u8;
 }
 
-fn bring_to_front(paths: &mut [Path], chosen: &mut [u32]) {
-    for to in 0..chosen.len() {
-        let Some((from, later)) = chosen.get_mut(to..).and_then(<[u32]>::split_first_mut) else { return };
-        let from = *from as usize;
-        if from != to {
-            paths.swap(to, from);
-            // Whoever was in front is now where the chosen one came from.
-            later.iter_mut().filter(|at| **at as usize == to).for_each(|at| *at = from as u32);
-        }
+#[inline]
+fn chosen<'a, K: NlriKey>(dest: &'a Dest<K>, spans: &'a Spans) -> Paths<'a> {
+    spans.of(dest).front(usize::from(dest.chosen))
+}
+
+#[inline]
+fn bests(paths: Paths<'_>, ages: &[Age], out: &mut Vec<Best>) {
+    out.clear();
+    // Nothing is chosen of what was withdrawn.
+    if paths.len() > 0 {
+        paths.append_to(out, |path| best(path, ages));
     }
 }
 
-fn chosen<'a, K>(dest: &Dest<K>, spans: &'a Spans) -> &'a [Path] {
-    spans.of(dest).get(..usize::from(dest.chosen)).unwrap_or(&[])
-}
-
-fn bests(paths: &[Path], ages: &[Age], out: &mut Vec<Best>) {
-    out.clear();
-    out.extend(paths.iter().map(|path| best(path, ages)));
-}
-
+#[inline]
 pub(super) fn best(path: &Path, ages: &[Age]) -> Best {
     let age = ages.get(usize::from(path.peer.0)).copied().unwrap_or_default();
     Best {

@@ -126,7 +126,7 @@ pub(super) fn withdraw<K: NlriKey>(table: &mut Table<K>, core: &mut Core, peer: 
 }
 
 /// Paths of one UPDATE on their way into a table.
-struct Batch<'a, K> {
+struct Batch<'a, K: NlriKey> {
     table: &'a mut Table<K>,
     core: &'a mut Core,
     peer: PeerId,

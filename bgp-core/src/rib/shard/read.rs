@@ -8,7 +8,8 @@ use super::flush::best;
 use super::import::Import;
 use super::{Core, Shard, in_family};
 use crate::policy::{Decider, Verdict};
-use crate::rib::path::{Dest, DestFlags, Path};
+use crate::rib::path::{Dest, DestFlags};
+use crate::rib::paths::Paths;
 use crate::rib::peer::Life;
 use crate::rib::select::Selector;
 use crate::rib::table::Table;
@@ -24,7 +25,7 @@ pub struct RouteRef<'a> {
     pub prefix: IpNet,
     /// The best path and those used for forwarding beside it, best first; empty without one.
     pub multipath: &'a [Best],
-    paths: &'a [Path],
+    paths: Paths<'a>,
     core: &'a Core,
     family: Family,
 }
@@ -250,7 +251,7 @@ fn explain<K: NlriKey>(table: &Table<K>, core: &Core, prefix: IpNet) -> Vec<Path
                 received: set.clone(),
                 import,
                 accepted: core.attrs.get(path.attrs).cloned(),
-                stale: best(path, core.peers.ages(K::FAMILY)).stale,
+                stale: best(&path, core.peers.ages(K::FAMILY)).stale,
                 reason,
             })
         })
@@ -272,7 +273,7 @@ impl Scratch {
         table: &'a Table<K>,
         core: &'a Core,
         id: DestId,
-        dest: &Dest<K>,
+        dest: &'a Dest<K>,
     ) -> RouteRef<'a> {
         let paths = table.spans.of(dest);
         let ages = core.peers.ages(K::FAMILY);
@@ -280,13 +281,13 @@ impl Scratch {
         if dest.flags.has(DestFlags::DIRTY) {
             // What was chosen is in pieces until the next flush; show what that will choose.
             let chosen = self.selector.select(&core.judge(K::FAMILY), paths, |_, _| ());
-            self.multipath.extend(chosen.iter().filter_map(|at| Some(best(paths.get(*at as usize)?, ages))));
+            self.multipath.extend(chosen.iter().filter_map(|at| Some(best(&paths.get(*at as usize)?, ages))));
         } else {
-            self.multipath.extend(paths.iter().take(usize::from(dest.chosen)).map(|path| best(path, ages)));
+            self.multipath.extend(paths.front(usize::from(dest.chosen)).iter().map(|path| best(&path, ages)));
         }
         RouteRef {
             dest: id,
-            prefix: dest.key.to_net(),
+            prefix: dest.key().to_net(),
             multipath: &self.multipath,
             paths,
             core,

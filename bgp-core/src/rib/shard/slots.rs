@@ -43,5 +43,5 @@ fn slot<K: NlriKey>(table: &Table<K>, core: &Core, id: DestId) -> Option<(K, Opt
     } else {
         paths.first().filter(|_| dest.chosen > 0)
     };
-    Some((dest.key, chosen.map(|path| best(path, core.peers.ages(K::FAMILY)))))
+    Some((dest.key(), chosen.map(|path| best(&path, core.peers.ages(K::FAMILY)))))
 }

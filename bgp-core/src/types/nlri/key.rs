@@ -13,6 +13,15 @@ pub trait NlriKey: Copy + Eq + Hash + Ord + fmt::Debug + Send + Sync + 'static {
     /// The family whose table uses this key.
     const FAMILY: Family;
 
+    /// The key in as few octets as it needs, for where there are millions of it.
+    type Packed: Copy + Eq + fmt::Debug + Send + Sync + 'static;
+
+    /// The key as tables keep it.
+    fn pack(self) -> Self::Packed;
+
+    /// The key that was packed.
+    fn unpack(packed: Self::Packed) -> Self;
+
     /// Reads one NLRI (length octet and address octets), advancing `input`.
     ///
     /// Host bits beyond the length are cleared, as RFC 4271 §4.3 calls them irrelevant.
@@ -75,6 +84,19 @@ impl V4Key {
 
 impl NlriKey for V4Key {
     const FAMILY: Family = Family::IPV4_UNICAST;
+
+    type Packed = [u8; 5];
+
+    #[inline]
+    fn pack(self) -> [u8; 5] {
+        let [a, b, c, d, e, ..] = self.0.to_le_bytes();
+        [a, b, c, d, e]
+    }
+
+    #[inline]
+    fn unpack([a, b, c, d, e]: [u8; 5]) -> Self {
+        Self(u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]))
+    }
 
     fn read(input: &mut &[u8]) -> Option<Self> {
         let (&len, rest) = input.split_first()?;
@@ -170,6 +192,24 @@ impl V6Key {
 
 impl NlriKey for V6Key {
     const FAMILY: Family = Family::IPV6_UNICAST;
+
+    type Packed = [u8; 17];
+
+    #[inline]
+    fn pack(self) -> [u8; 17] {
+        let mut packed = [0; 17];
+        let (addr, len) = packed.split_at_mut(16);
+        addr.copy_from_slice(&self.addr().to_ne_bytes());
+        len.fill(self.len);
+        packed
+    }
+
+    #[inline]
+    fn unpack(packed: [u8; 17]) -> Self {
+        let [addr @ .., len] = packed;
+        let addr = u128::from_ne_bytes(addr);
+        Self { high: (addr >> 64) as u64, low: addr as u64, len }
+    }
 
     fn read(input: &mut &[u8]) -> Option<Self> {
         let (&len, rest) = input.split_first()?;

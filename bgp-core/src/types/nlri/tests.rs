@@ -135,3 +135,16 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn packed_keys_are_equal_where_keys_are(addr: u128, len in 0..=128u8, bit in 0..128u32) {
+        let other = addr ^ 1 << bit;
+        let v6 = (V6Key::new(addr, len).unwrap(), V6Key::new(other, len).unwrap());
+        prop_assert_eq!((V6Key::unpack(v6.0.pack()), V6Key::unpack(v6.1.pack())), v6);
+        prop_assert_eq!(v6.0 == v6.1, v6.0.pack() == v6.1.pack());
+        let v4 = (V4Key::new(addr as u32, len / 4).unwrap(), V4Key::new(other as u32, len / 4).unwrap());
+        prop_assert_eq!((V4Key::unpack(v4.0.pack()), V4Key::unpack(v4.1.pack())), v4);
+        prop_assert_eq!(v4.0 == v4.1, v4.0.pack() == v4.1.pack());
+    }
+}
