@@ -9,8 +9,12 @@
 //! are [renewed](AdjRibOut::renew), for which at worst somebody is told a route again, and the group forgets
 //! withdrawn ones, for which whoever did not hear of them is refused.
 
+mod chunk;
+
 use bgp_core::rib::{AttrId, DestId};
 use bgp_core::types::PeerId;
+
+use chunk::{CHUNK, Chunk};
 
 /// What the group was told last about a destination.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -52,105 +56,6 @@ pub struct AdjRibOut {
     tombstones: u32,
     /// Live entries by source.
     sources: Vec<u32>,
-}
-
-/// Entries of neighbouring slots. Routes that came one after the other mostly came from one peer, so that
-/// the source is stored once until a second one appears.
-#[derive(Debug)]
-struct Chunk {
-    slots: Box<[Slot; CHUNK]>,
-    sources: Sources,
-}
-
-#[derive(Debug)]
-enum Sources {
-    One(PeerId),
-    Each(Box<[PeerId; CHUNK]>),
-}
-
-/// An entry without its source. Its state follows from the rest: only what is live has attributes, and
-/// flushes that withdraw something have numbers whose low half is not 0, as [`after`] sees to.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    attrs: AttrId,
-    /// The low half of the number.
-    flush: u32,
-}
-
-impl Slot {
-    const EMPTY: Self = Self { attrs: AttrId::NONE, flush: 0 };
-
-    fn state(self) -> OutState {
-        match self {
-            Self { attrs: AttrId::NONE, flush: 0 } => OutState::Empty,
-            Self { attrs: AttrId::NONE, .. } => OutState::Tombstone,
-            _ => OutState::Live,
-        }
-    }
-}
-
-impl Chunk {
-    fn new(source: PeerId) -> Self {
-        Self { slots: Box::new([Slot::EMPTY; CHUNK]), sources: Sources::One(source) }
-    }
-
-    #[inline]
-    fn entry(&self, at: usize, newest: u64) -> OutEntry {
-        let slot = self.slots.get(at).copied().unwrap_or(Slot::EMPTY);
-        let source = match &self.sources {
-            Sources::One(source) => *source,
-            Sources::Each(sources) => sources.get(at).copied().unwrap_or(PeerId::LOCAL),
-        };
-        match slot.state() {
-            OutState::Empty => OutEntry::EMPTY,
-            state => OutEntry { attrs: slot.attrs, flush: whole(newest, slot.flush), source, state },
-        }
-    }
-
-    fn put(&mut self, at: usize, entry: OutEntry) {
-        let Some(slot) = self.slots.get_mut(at) else { return };
-        *slot = match entry.state {
-            OutState::Empty => Slot::EMPTY,
-            OutState::Tombstone => Slot { attrs: AttrId::NONE, flush: entry.flush as u32 },
-            OutState::Live => Slot { attrs: entry.attrs, flush: entry.flush as u32 },
-        };
-        if entry.state == OutState::Empty {
-            return;
-        }
-        match &mut self.sources {
-            Sources::One(source) if *source == entry.source => {}
-            Sources::One(source) => {
-                let mut sources = Box::new([*source; CHUNK]);
-                if let Some(source) = sources.get_mut(at) {
-                    *source = entry.source;
-                }
-                self.sources = Sources::Each(sources);
-            }
-            Sources::Each(sources) => {
-                if let Some(source) = sources.get_mut(at) {
-                    *source = entry.source;
-                }
-            }
-        }
-    }
-
-    /// No announced route stays older than [`MAX_AGE`].
-    fn renew(&mut self, newest: u64) {
-        let Some(oldest) = newest.checked_sub(MAX_AGE) else { return };
-        for slot in self.slots.iter_mut().filter(|slot| slot.state() == OutState::Live) {
-            slot.flush = whole(newest, slot.flush).max(oldest) as u32;
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.slots.iter().all(|slot| slot.state() == OutState::Empty)
-    }
-
-    /// Heap octets.
-    fn bytes(&self) -> usize {
-        let sources = if matches!(self.sources, Sources::Each(_)) { size_of::<[PeerId; CHUNK]>() } else { 0 };
-        size_of::<[Slot; CHUNK]>() + sources
-    }
 }
 
 impl AdjRibOut {
@@ -198,8 +103,8 @@ impl AdjRibOut {
 
     /// To be called after every flush with its number, so that no entry's age becomes ambiguous.
     ///
-    /// Looks at one chunk, and seldom: each is due once in [`RENEWAL`] flushes, the first at the first of
-    /// them, the second at the second, and so on, so that no flush waits for a walk over the table.
+    /// Looks at one chunk, and seldom: each is due once in 2^30 flushes, the first at the first of them, the
+    /// second at the second, and so on, so that no flush waits for a walk over the table.
     pub fn renew(&mut self, flush: u64) {
         let due = usize::try_from(flush.wrapping_sub(1) % RENEWAL).ok();
         if let Some(chunk) = due.and_then(|due| self.chunks.get_mut(due)?.as_mut()) {
@@ -254,26 +159,17 @@ pub fn after(flush: u64) -> u64 {
     next | u64::from(next as u32 == 0)
 }
 
-/// The highest number up to `newest` that ends in `low`.
-#[inline]
-fn whole(newest: u64, low: u32) -> u64 {
-    newest.wrapping_sub((newest as u32).wrapping_sub(low).into())
-}
-
 fn split(dest: DestId) -> (usize, usize) {
     let at = dest.0 as usize;
     (at / CHUNK, at % CHUNK)
 }
 
-/// Flushes after which an entry does not keep its number. Until its turn comes it grows up to [`RENEWAL`]
-/// older still, which leaves a quarter of 2^32.
+/// Flushes after which an entry does not keep its number. Until its turn to be
+/// [renewed](AdjRibOut::renew) comes it grows up to 2^30 older still, which leaves a quarter of 2^32.
 pub const MAX_AGE: u64 = 1 << 31;
 
 /// Flushes from one visit of [`AdjRibOut::renew`] to the next; there are fewer chunks than that.
 const RENEWAL: u64 = 1 << 30;
-
-/// 8 KiB each, a size allocators round nothing up for: no copies on growth, and a small table stays small.
-const CHUNK: usize = 1024;
 
 #[cfg(test)]
 mod tests {
