@@ -236,14 +236,29 @@ fn spread(hash: u32) -> u64 {
     u64::from(hash) << 32 | u64::from(hash)
 }
 
-/// The two counts in front of the octets, in the allocator's granularity of 16 with its own 8.
+/// The octets and the two counts in front of them, as jemalloc rounds them, with which the daemon is built:
+/// to 16 octets, from 128 on to a quarter of the power of two below.
 fn set_bytes(set: &AttrSet) -> usize {
-    (set.octets().len() + 24).next_multiple_of(16)
+    let size = set.octets().len() + 2 * size_of::<usize>();
+    let quarter = 1 << (size - 1).ilog2().saturating_sub(2);
+    size.next_multiple_of(quarter.max(16))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::{AttrBuilder, AttrCode};
+
+    #[test]
+    fn sets_are_counted_as_jemalloc_rounds_them() {
+        let empty = AttrBuilder::new().build();
+        assert_eq!((empty.octets().len(), set_bytes(&empty)), (0, 16));
+        for (octets, size) in [(48, 64), (49, 80), (112, 128), (113, 160), (208, 224), (209, 256), (241, 320)]
+        {
+            let set = AttrBuilder::new().set_raw(AttrCode(99), 0xc0, &vec![0; octets - 3]).build();
+            assert_eq!((set.octets().len(), set_bytes(&set)), (octets, size));
+        }
+    }
 
     #[test]
     fn entry_is_forty_octets() {
