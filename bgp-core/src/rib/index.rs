@@ -4,6 +4,8 @@
 //! looking a prefix up reads one cache line here and, but for one in 128, no destination in vain. Segments
 //! begin at different sizes and double at different times: growth never copies more than one of them, and
 //! the room left over is the same at any number of prefixes (about 6.8 octets an entry in all).
+//! Neighbouring prefixes are in the same segment: they mostly come and go together, so that their entries are
+//! on few pages here, and destinations read again when a segment grows stand side by side.
 
 use std::hash::BuildHasher;
 
@@ -33,12 +35,15 @@ impl Index {
         }
     }
 
+    /// Neighbours have the same segment, and nothing else in common.
     #[inline]
     pub(crate) fn hash<K: NlriKey>(&self, key: &K) -> u64 {
-        self.hasher.hash_one(key)
+        let segment = segment_of(self.hasher.hash_one(key.neighbourhood())) as u64;
+        let place = self.hasher.hash_one(key);
+        place - segment_of(place) as u64 + segment
     }
 
-    /// What [`Index::hash`] uses, for when the index itself is borrowed.
+    /// What [`Index::hash`] uses to choose the place within a segment, for when the index itself is borrowed.
     pub(crate) fn hasher(&self) -> foldhash::fast::FixedState {
         self.hasher.clone()
     }
@@ -157,11 +162,13 @@ impl Segment {
 
     fn rebuild(&mut self, size: usize, hash_of: impl Fn(u32) -> u64) {
         let old = std::mem::replace(&mut self.entries, vec![EMPTY; size]);
-        (self.live, self.used) = (0, 0);
-        let slots = || old.iter().filter_map(|entry| slot_of(*entry));
-        // In a pass of their own the reads of cold destinations overlap.
-        let hashes: Vec<u64> = slots().map(hash_of).collect();
-        for (slot, hash) in slots().zip(hashes) {
+        let live = std::mem::take(&mut self.live);
+        self.used = 0;
+        let mut slots = Vec::with_capacity(live);
+        slots.extend(old.iter().filter_map(|entry| slot_of(*entry)));
+        // In a pass of their own, with nothing else between them, the reads of cold destinations overlap.
+        let hashes: Vec<u64> = slots.iter().map(|slot| hash_of(*slot)).collect();
+        for (slot, hash) in slots.into_iter().zip(hashes) {
             self.place(hash, slot);
         }
     }
@@ -267,11 +274,11 @@ mod tests {
             let old = keys[slot as usize];
             index.remove(index.hash(&old), slot, |slot| hasher.hash_one(keys[slot as usize]));
             keys[slot as usize] = key(n);
-            index.insert(hasher.hash_one(key(n)), slot, |slot| hasher.hash_one(keys[slot as usize]));
+            index.insert(index.hash(&key(n)), slot, |slot| hasher.hash_one(keys[slot as usize]));
         }
         assert!(index.bytes() <= before * 2, "{} after {before}", index.bytes());
         for (slot, key) in keys.iter().enumerate() {
-            assert_eq!(index.find(hasher.hash_one(key), |s| keys[s as usize] == *key), Some(slot as u32));
+            assert_eq!(index.find(index.hash(key), |s| keys[s as usize] == *key), Some(slot as u32));
         }
     }
 

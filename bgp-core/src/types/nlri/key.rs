@@ -44,6 +44,10 @@ pub trait NlriKey: Copy + Eq + Hash + Ord + fmt::Debug + Send + Sync + 'static {
     /// (RFC 4271 §6.3): this network, loopback, multicast; link-local for IPv6.
     fn is_martian(self) -> bool;
 
+    /// What it has in common with its neighbours, never more than a few dozen: the address down to the middle of
+    /// the last octet that its length reaches into.
+    fn neighbourhood(self) -> Self;
+
     /// The number of the block of neighbouring prefixes it begins in: an IPv4 /16 or an IPv6 /32.
     ///
     /// Whoever holds neighbours holds most of the prefixes that share attributes.
@@ -144,6 +148,12 @@ impl NlriKey for V4Key {
             4..=7 => first & 0xf0 == 224,
             _ => first == 0 || first == 127 || first & 0xf0 == 224,
         }
+    }
+
+    #[inline]
+    fn neighbourhood(self) -> Self {
+        let len = middle(self.len());
+        Self(self.0 & u64::MAX << (40 - len) | u64::from(len))
     }
 
     #[inline]
@@ -252,6 +262,13 @@ impl NlriKey for V6Key {
     }
 
     #[inline]
+    fn neighbourhood(self) -> Self {
+        let len = middle(self.len);
+        let addr = self.addr() & u128::MAX << (128 - len);
+        Self { high: (addr >> 64) as u64, low: addr as u64, len }
+    }
+
+    #[inline]
     fn block(self) -> u64 {
         self.high >> 32
     }
@@ -261,4 +278,10 @@ impl fmt::Debug for V6Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.to_net().fmt(f)
     }
+}
+
+/// Half an octet less than the octets which a length reaches into: 20 for 17 to 24.
+#[inline]
+fn middle(len: u8) -> u8 {
+    (len.saturating_sub(1) & !7) + 4
 }

@@ -65,6 +65,37 @@ fn v4_keys_sort_by_address_then_length() {
     assert_eq!((V4Key::new(0, 33), V6Key::new(0, 129)), (None, None));
 }
 
+#[test]
+fn neighbours_share_an_address_down_to_the_middle_of_an_octet_and_are_few() {
+    fn common<K: NlriKey>(net: &str) -> IpNet {
+        K::from_net(net.parse().unwrap()).unwrap().neighbourhood().to_net()
+    }
+    for (net, shared) in [
+        ("0.0.0.0/0", "0.0.0.0/4"),
+        ("10.0.0.0/8", "0.0.0.0/4"),
+        ("10.32.0.0/11", "10.32.0.0/12"),
+        ("198.51.99.0/24", "198.51.96.0/20"),
+        ("198.51.96.0/19", "198.51.96.0/20"),
+        ("198.51.99.0/25", "198.51.99.0/28"),
+        ("198.51.99.255/32", "198.51.99.240/28"),
+    ] {
+        assert_eq!(common::<V4Key>(net).to_string(), shared, "{net}");
+    }
+    for (net, shared) in [
+        ("::/0", "::/4"),
+        ("2001:db8:7::/48", "2001:db8::/44"),
+        ("2001:db8:7:7::/64", "2001:db8:7::/60"),
+        ("2001:db8::ff/128", "2001:db8::f0/124"),
+    ] {
+        assert_eq!(common::<V6Key>(net).to_string(), shared, "{net}");
+    }
+    // Nobody can crowd one: that of 10.0.0.0 has all there are of 17 to 24 bits.
+    let within = |len: u8| (0..1u32 << 16).filter_map(move |n| V4Key::new(0x0a00_0000 | n << 8, len));
+    let lens = (17..=24).map(|len| within(len).collect::<std::collections::BTreeSet<_>>());
+    let crowd = lens.flatten().filter(|key| key.neighbourhood().addr() == 0x0a00_0000);
+    assert_eq!(crowd.count(), 16 + 8 + 4 + 2 + 4);
+}
+
 fn survives<K: NlriKey>(keys: &[K]) {
     let made = NlriBlock::from_keys(keys.iter().copied());
     let read = NlriBlock::parse(K::FAMILY, false, made.octets().clone());
