@@ -157,7 +157,6 @@ pub enum ResetReason {
 /// What a session wants done, in this order.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[expect(clippy::large_enum_variant, reason = "nearly all outputs of a busy session are updates")]
 pub enum Output {
     /// Send these octets: one or more whole messages. They go out before any route that is written to
     /// the connection later, and never inside a message that is half written.

@@ -82,38 +82,43 @@ impl Update {
     }
 }
 
-/// At most `N` things, without allocation.
+/// At most `N` things. Nearly always there is one, which is kept without allocation: an UPDATE is handed on by
+/// value, and must not carry room around for what it might say.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct UpTo<T, const N: usize>([Option<T>; N]);
+pub struct UpTo<T, const N: usize> {
+    first: Option<T>,
+    /// Empty without a first one.
+    more: Vec<T>,
+}
 
 impl<T, const N: usize> Default for UpTo<T, N> {
     fn default() -> Self {
-        Self([const { None }; N])
+        Self { first: None, more: Vec::new() }
     }
 }
 
 impl<T, const N: usize> UpTo<T, N> {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+        self.first.is_none()
     }
 
     /// Just one.
     pub(super) fn one(item: T) -> Self {
-        let mut one = Self::default();
-        one.push(item);
-        one
+        Self { first: Some(item), more: Vec::new() }
     }
 
     /// In order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.0.iter().flatten()
+        self.first.iter().chain(&self.more)
     }
 
     /// Appends, unless it is full, which is a bug of the caller.
     pub fn push(&mut self, item: T) {
-        if let Some(free) = self.0.iter_mut().find(|place| place.is_none()) {
-            *free = Some(item);
+        if self.first.is_none() {
+            self.first = Some(item);
+        } else if self.more.len() + 1 < N {
+            self.more.push(item);
         } else {
             debug_assert!(false, "more than {N} items");
         }
@@ -122,10 +127,10 @@ impl<T, const N: usize> UpTo<T, N> {
 
 impl<T, const N: usize> IntoIterator for UpTo<T, N> {
     type Item = T;
-    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<T>, N>>;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter().flatten()
+        self.first.into_iter().chain(self.more)
     }
 }
 

@@ -40,7 +40,6 @@ pub use commands::CommandSender;
 
 /// What the tables are told of a peer, in order.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all events of a busy session are updates")]
 pub enum SessionEvent {
     /// The session is established; what was kept as stale stays until it is swept.
     Up(Box<Negotiated>),
