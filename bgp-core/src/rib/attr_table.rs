@@ -47,8 +47,12 @@ pub(crate) struct Entry {
     pub(crate) next_hop: NextHopId,
     /// Holders, or the next free slot while `set` is `None`.
     count: u32,
-    hash: u32,
+    hash: AttrHash,
 }
+
+/// The hash of a set, different in every table.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct AttrHash(u32);
 
 impl Link for Entry {
     fn next(&self) -> u32 {
@@ -83,42 +87,51 @@ impl AttrTable {
     ///
     /// Costs one hash of the octets and, for a set not seen before, a walk over its attributes.
     pub fn intern(&mut self, set: &AttrSet) -> AttrId {
-        let hash = self.hasher.hash_one(set.octets()) as u32;
+        let hash = self.hash(set);
         self.find(set, hash).unwrap_or_else(|| self.insert(set, hash, &Facts::of(set)))
     }
 
-    /// As [`AttrTable::intern`], for who has read the set already.
-    pub(crate) fn intern_known(&mut self, set: &AttrSet, facts: &Facts<'_>) -> AttrId {
-        let hash = self.hasher.hash_one(set.octets()) as u32;
+    /// As [`AttrTable::intern`], for who has hashed and read the set already.
+    pub(crate) fn intern_known(&mut self, set: &AttrSet, hash: AttrHash, facts: &Facts<'_>) -> AttrId {
         self.find(set, hash).unwrap_or_else(|| self.insert(set, hash, facts))
     }
 
-    fn find(&mut self, set: &AttrSet, hash: u32) -> Option<AttrId> {
+    /// The hash of a set in this table.
+    pub(crate) fn hash(&self, set: &AttrSet) -> AttrHash {
+        AttrHash(self.hasher.hash_one(set.octets()) as u32)
+    }
+
+    fn find(&mut self, set: &AttrSet, hash: AttrHash) -> Option<AttrId> {
         let same = |id: &u32| {
             self.entries.get(*id).is_some_and(|e| e.hash == hash && e.set.as_ref().is_some_and(|s| s == set))
         };
-        let id = AttrId(*self.index.find(spread(hash), same)?);
+        let id = AttrId(*self.index.find(hash.spread(), same)?);
         self.retain(id);
         Some(id)
     }
 
-    /// The slot where an equal set probably is, without a look at it.
-    pub(crate) fn candidate(&self, set: &AttrSet) -> Option<u32> {
-        let hash = self.hasher.hash_one(set.octets()) as u32;
-        self.index.find(spread(hash), |_| true).copied()
+    /// The slot where a set of this hash probably is, without a look at it.
+    pub(crate) fn candidate(&self, hash: AttrHash) -> Option<u32> {
+        self.index.find(hash.spread(), |_| true).copied()
     }
 
-    /// Brings what [`AttrTable::candidate`] found into the cache.
+    /// Brings sets that slots may hold, as [`AttrTable::candidate`] finds them, into the cache.
     pub(crate) fn touch(&self, slots: &[u32]) {
         let sets = || slots.iter().filter_map(|slot| self.entries.get(*slot));
-        black_box(sets().fold(0, |sum, entry| sum ^ entry.hash));
+        black_box(sets().fold(0, |sum, entry| sum ^ entry.hash.0));
         let octets = sets().filter_map(|entry| entry.set.as_ref()).map(AttrSet::octets);
         black_box(
             octets.fold(0, |sum, octets| sum ^ octets.first().unwrap_or(&0) ^ octets.last().unwrap_or(&0)),
         );
     }
 
-    fn insert(&mut self, set: &AttrSet, hash: u32, facts: &Facts<'_>) -> AttrId {
+    /// Brings their places in the index into the cache.
+    pub(crate) fn touch_index(&self, slots: &[u32]) {
+        let hashes = slots.iter().filter_map(|slot| self.entries.get(*slot)).map(|entry| entry.hash);
+        black_box(hashes.fold(0, |sum, hash| sum ^ self.candidate(hash).unwrap_or(0)));
+    }
+
+    fn insert(&mut self, set: &AttrSet, hash: AttrHash, facts: &Facts<'_>) -> AttrId {
         let next_hop = match facts.next_hop {
             None => NextHopId::NONE,
             Some(NextHop::V6(addr)) if addr.is_unicast_link_local() => NextHopId::ON_LINK,
@@ -133,13 +146,13 @@ impl AttrTable {
             set: Some(set.clone()),
         };
         // Four billion sets do not fit in memory before they run out of numbers.
-        let Some(id) = self.entries.alloc(&entry) else {
+        let Some(id) = self.entries.alloc(entry) else {
             self.next_hops.release(next_hop);
             return AttrId::NONE;
         };
         self.set_bytes += set_bytes(set);
         let entries = &self.entries;
-        self.index.insert_unique(spread(hash), id, |id| spread(entries.get(*id).map_or(0, |e| e.hash)));
+        self.index.insert_unique(hash.spread(), id, |id| spread_of(entries, *id));
         AttrId(id)
     }
 
@@ -176,11 +189,17 @@ impl AttrTable {
     /// One holder fewer; the last one drops the set.
     #[inline]
     pub fn release(&mut self, id: AttrId) {
+        self.release_many(id, 1);
+    }
+
+    /// `n` holders fewer.
+    #[inline]
+    pub(crate) fn release_many(&mut self, id: AttrId, n: u32) {
         let Some(entry) = self.entries.get_mut(id.0) else { return };
         if entry.set.is_none() || entry.count == u32::MAX {
             return;
         }
-        entry.count -= 1;
+        entry.count -= n;
         if entry.count == 0 {
             self.remove(id);
         }
@@ -190,7 +209,7 @@ impl AttrTable {
         let Some(entry) = self.entries.get(id.0) else { return };
         let (hash, next_hop) = (entry.hash, entry.next_hop);
         self.set_bytes -= entry.set.as_ref().map_or(0, set_bytes);
-        if let Ok(found) = self.index.find_entry(spread(hash), |at| *at == id.0) {
+        if let Ok(found) = self.index.find_entry(hash.spread(), |at| *at == id.0) {
             found.remove();
         }
         self.entries.free(id.0);
@@ -203,7 +222,7 @@ impl AttrTable {
         let live = self.entries.live() as usize;
         if self.index.capacity() > 1024 && live < self.index.capacity() / 8 {
             let entries = &self.entries;
-            self.index.shrink_to(live * 2, |id| spread(entries.get(*id).map_or(0, |e| e.hash)));
+            self.index.shrink_to(live * 2, |id| spread_of(entries, *id));
         }
     }
 
@@ -231,9 +250,15 @@ impl AttrTable {
     }
 }
 
-/// The index wants the high bits as well as the low ones; only 32 are stored.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
+impl AttrHash {
+    /// The index wants the high bits as well as the low ones; only 32 are stored.
+    fn spread(self) -> u64 {
+        u64::from(self.0) << 32 | u64::from(self.0)
+    }
+}
+
+fn spread_of(entries: &Slab<Entry>, id: u32) -> u64 {
+    entries.get(id).map_or(0, |entry| entry.hash.spread())
 }
 
 /// The octets and the two counts in front of them, as jemalloc rounds them, with which the daemon is built:

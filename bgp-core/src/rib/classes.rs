@@ -35,7 +35,7 @@ impl<T: Link + Copy> Classes<T> {
     /// A new list of `count` items, as many as there must be; `None` if there is no room for it.
     pub(crate) fn store(&mut self, count: u16, items: impl Iterator<Item = T>) -> Option<Span> {
         let mut items = items.peekable();
-        let slot = self.slabs.get_mut(class(usize::from(count)))?.alloc(items.peek()?)?;
+        let slot = self.slabs.get_mut(class(usize::from(count)))?.alloc(*items.peek()?)?;
         let span = Span::new(slot, count);
         self.of_mut(span).iter_mut().zip(items).for_each(|(to, item)| *to = item);
         Some(span)
@@ -50,7 +50,7 @@ impl<T: Link + Copy> Classes<T> {
             *self.of_mut(longer).last_mut()? = item;
             return Some(longer);
         }
-        let slot = self.slabs.get_mut(class(count + 1))?.alloc(&item)?;
+        let slot = self.slabs.get_mut(class(count + 1))?.alloc(item)?;
         self.relocate(span, slot, class(count + 1), count);
         Some(Span::new(slot, more))
     }
@@ -68,7 +68,7 @@ impl<T: Link + Copy> Classes<T> {
         } else if class(left) != class(left + 1) {
             // Numbers cannot run out: a slab has hardly more slots than there are destinations, and the
             // index has numbers for far fewer of those.
-            slot = self.slabs.get_mut(class(left))?.alloc(&removed)?;
+            slot = self.slabs.get_mut(class(left))?.alloc(removed)?;
             self.relocate(span, slot, class(left), left);
         }
         Some((removed, Some(Span::new(slot, span.count() - 1))))

@@ -130,11 +130,11 @@ impl NextHopTable {
         }
     }
 
-    /// One path fewer relies on it.
+    /// `n` paths fewer rely on it.
     #[inline]
-    pub(crate) fn remove_path(&mut self, id: NextHopId) {
+    pub(crate) fn remove_paths(&mut self, id: NextHopId, n: u32) {
         let Some(entry) = self.entries.get_mut(id.0 as usize) else { return };
-        entry.paths = entry.paths.saturating_sub(1);
+        entry.paths = entry.paths.saturating_sub(n);
         if entry.paths == 0 {
             self.note_moved(id.0);
         }

@@ -78,7 +78,7 @@ impl<T: Link> Slab<T> {
     }
 
     /// Takes a slot, every item of it `value`; `None` once numbers run out.
-    pub(crate) fn alloc(&mut self, value: &T) -> Option<u32> {
+    pub(crate) fn alloc(&mut self, value: T) -> Option<u32> {
         let index = match self.open.last() {
             Some(index) => *index,
             None => self.new_chunk()?,
@@ -91,7 +91,7 @@ impl<T: Link> Slab<T> {
             let at = within as usize * width;
             let items = chunk.items.get_mut(at..at + width)?;
             chunk.free = items.first()?.next();
-            items.fill(value.clone());
+            items.fill(value);
             within
         } else {
             if chunk.items.capacity() == 0 {
@@ -99,9 +99,9 @@ impl<T: Link> Slab<T> {
             }
             let within = chunk.items.len() / width;
             if width == 1 {
-                chunk.items.push(value.clone());
+                chunk.items.push(value);
             } else {
-                chunk.items.extend(std::iter::repeat_n(value, width).cloned());
+                chunk.items.extend(std::iter::repeat_n(value, width));
             }
             within as u32
         };
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn slots_are_reused_and_never_shared() {
         let mut slab = Slab::new(3, 16);
-        let slots: Vec<u32> = (0..20).map(|n| slab.alloc(&Item(n)).unwrap()).collect();
+        let slots: Vec<u32> = (0..20).map(|n| slab.alloc(Item(n)).unwrap()).collect();
         for (n, slot) in slots.iter().enumerate() {
             assert_eq!(slab.slot(*slot).unwrap(), vec![Item(n as u32); 3]);
         }
@@ -211,7 +211,7 @@ mod tests {
         for slot in slots.iter().step_by(2) {
             slab.free(*slot);
         }
-        let again: Vec<u32> = (100..110).map(|n| slab.alloc(&Item(n)).unwrap()).collect();
+        let again: Vec<u32> = (100..110).map(|n| slab.alloc(Item(n)).unwrap()).collect();
         assert_eq!(slab.extent(), extent);
         for (n, slot) in slots.iter().enumerate().skip(1).step_by(2) {
             assert_eq!(slab.slot(*slot).unwrap(), vec![Item(n as u32); 3]);
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn memory_is_given_back() {
         let mut slab = Slab::new(1, 16);
-        let slots: Vec<u32> = (0..160).map(|n| slab.alloc(&Item(n)).unwrap()).collect();
+        let slots: Vec<u32> = (0..160).map(|n| slab.alloc(Item(n)).unwrap()).collect();
         slots.iter().skip(16).for_each(|slot| slab.free(*slot));
         assert_eq!(slab.chunks.iter().filter(|chunk| chunk.items.capacity() > 0).count(), 1);
         assert_eq!(slab.skip_empty(16), 160);

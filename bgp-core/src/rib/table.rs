@@ -158,7 +158,7 @@ impl<K: NlriKey> Table<K> {
     }
 
     fn add(&mut self, key: K, hash: u64) -> Option<u32> {
-        let slot = self.dests.alloc(&Dest::new(key))?;
+        let slot = self.dests.alloc(Dest::new(key))?;
         let (dests, hasher) = (&self.dests, self.index.hasher());
         if self.index.insert(hash, slot, |slot| hash_of(dests, &hasher, slot)) {
             return Some(slot);

@@ -8,9 +8,10 @@
 use std::hint::black_box;
 use std::iter::Take;
 
-use super::{Shard, in_family};
-use crate::rib::DestId;
+use super::{Grave, Shard, in_family};
+use crate::rib::attr_table::AttrHash;
 use crate::rib::table::Table;
+use crate::rib::{AttrTable, DestId};
 use crate::types::{AttrSet, Family, NlriBlock, NlriIter, NlriKey, PathId, PeerId};
 
 /// What a peer said in one UPDATE, as [`Shard::ingest`] takes it.
@@ -37,6 +38,8 @@ pub(super) struct Ahead {
     v4: Stages,
     v6: Stages,
     sets: Vec<u32>,
+    /// Of the attributes of each UPDATE at hand.
+    hashes: Vec<AttrHash>,
 }
 
 /// The same for one table.
@@ -61,12 +64,14 @@ impl Shard {
             let Some((now, later)) = rest.split_at_checked(window) else { return };
             rest = later;
             self.look_ahead(now);
-            for update in now {
+            let hashes = std::mem::take(&mut self.core.ahead.hashes);
+            for (update, hash) in now.iter().zip(&hashes) {
                 match update {
-                    Ingest::Announce(nlri, attrs) => self.announce_now(peer, nlri, attrs),
+                    Ingest::Announce(nlri, attrs) => self.announce_now(peer, nlri, attrs, *hash),
                     Ingest::Withdraw(nlri) => self.withdraw_now(peer, nlri),
                 }
             }
+            self.core.ahead.hashes = hashes;
             self.settle_if_full();
         }
     }
@@ -84,10 +89,12 @@ impl Shard {
 
     fn look_ahead(&mut self, updates: &[Ingest]) {
         let mut ahead = std::mem::take(&mut self.core.ahead);
+        ahead.hashes.clear();
         for update in updates {
-            if let Ingest::Announce(_, attrs) = update {
-                ahead.sets.extend(self.core.attrs.candidate(attrs));
-            }
+            ahead.hashes.push(match update {
+                Ingest::Announce(_, attrs) => self.core.attrs.hash(attrs),
+                Ingest::Withdraw(_) => AttrHash::default(),
+            });
             let nlri = update.nlri();
             // A longer one looks ahead by itself.
             if nlri.len() <= WINDOW {
@@ -99,9 +106,22 @@ impl Shard {
         }
         ahead.v4.touch(&self.v4);
         ahead.v6.touch(&self.v6);
+        let announced = |(update, _): &(&Ingest, _)| matches!(update, Ingest::Announce(..));
+        let hashes = updates.iter().zip(&ahead.hashes).filter(announced);
+        ahead.sets.extend(hashes.filter_map(|(_, hash)| self.core.attrs.candidate(*hash)));
         self.core.attrs.touch(&ahead.sets);
         ahead.sets.clear();
         self.core.ahead = ahead;
+    }
+}
+
+impl Ahead {
+    /// Brings what releasing the sets will need into the cache.
+    pub(super) fn touch_graves(&mut self, attrs: &AttrTable, graves: &[Grave]) {
+        self.sets.extend(graves.iter().map(|grave| grave.id.0));
+        attrs.touch(&self.sets);
+        attrs.touch_index(&self.sets);
+        self.sets.clear();
     }
 }
 
@@ -163,4 +183,4 @@ impl<'a, K: NlriKey> Pieces<'a, K> {
 }
 
 /// Routes looked at together. Their cache lines, about four each, must stay in the first-level cache.
-const WINDOW: usize = 64;
+pub(super) const WINDOW: usize = 64;

@@ -142,7 +142,7 @@ impl Core {
     fn bury_reimported(&mut self, old: &Path, new: &Path) {
         // A path holds one count of its received set whether or not that is also the one in use.
         if old.attrs == old.attrs_in {
-            self.bury_use(old.attrs_in);
+            self.bury_use(old.attrs_in, 1);
         } else {
             self.bury_import(old);
         }

@@ -6,6 +6,7 @@ use super::ahead::Pieces;
 use super::memo::Memo;
 use super::{Core, check};
 use crate::policy::{Policy, PolicyId, RouteSource, Subject, Verdict};
+use crate::rib::attr_table::AttrHash;
 use crate::rib::facts::Facts;
 use crate::rib::path::{Path, Refusal};
 use crate::rib::peer::{Age, Tally};
@@ -76,19 +77,19 @@ pub(super) fn announce<K: NlriKey>(
     core: &mut Core,
     peer: PeerId,
     block: &NlriBlock,
-    set: &AttrSet,
+    (set, hash): (&AttrSet, AttrHash),
 ) {
     let (Some(info), Some(age)) = (core.peers.get(peer).cloned(), core.peers.age(peer, K::FAMILY)) else {
         return;
     };
     let mut facts = Facts::of(set);
     let cleaned = check::cleaned(&info, set, &facts);
-    let set = cleaned.as_ref().unwrap_or(set);
+    let (set, hash) = cleaned.as_ref().map_or((set, hash), |set| (set, core.attrs.hash(set)));
     if cleaned.is_some() {
         facts = Facts::of(set);
     }
     let refusal = check::refusal(&core.config, &info, &facts);
-    let attrs_in = core.attrs.intern_known(set, &facts);
+    let attrs_in = core.attrs.intern_known(set, hash, &facts);
     let policy = core.policy_of(&info);
     let import = Import { policy: &policy, info: &info, set, attrs_in };
     let mut batch = Batch { table, core, peer, age, attrs_in, arrived: Tally::default() };

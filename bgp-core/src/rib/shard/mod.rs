@@ -18,6 +18,7 @@ mod tests;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::attr_table::AttrHash;
 use super::next_hop::{Affected, WantedNextHops};
 use super::path::Path;
 use super::select::{Judge, Selector};
@@ -73,11 +74,13 @@ struct Core {
     refused: u64,
 }
 
+/// Counts of one set, given up by neighbouring paths.
 #[derive(Clone, Copy, Debug)]
 struct Grave {
     id: AttrId,
-    /// A path relied on the next hop of this set.
+    /// Each path relied on the next hop of this set.
     relied: bool,
+    paths: u32,
 }
 
 /// Picks the table of a family and runs the same code on either.
@@ -207,7 +210,8 @@ impl Shard {
     /// Nothing happens for a peer that was never up. A path that import does not let in replaces the one
     /// before all the same: the destination is then as if it had been withdrawn.
     pub fn announce(&mut self, peer: PeerId, block: &NlriBlock, attrs: &AttrSet) {
-        self.announce_now(peer, block, attrs);
+        let hash = self.core.attrs.hash(attrs);
+        self.announce_now(peer, block, attrs, hash);
         self.settle_if_full();
     }
 
@@ -217,9 +221,10 @@ impl Shard {
         self.settle_if_full();
     }
 
-    fn announce_now(&mut self, peer: PeerId, block: &NlriBlock, attrs: &AttrSet) {
-        in_family!(self, block.family(), table, core => import::announce(table, core, peer, block, attrs),
-            else {});
+    fn announce_now(&mut self, peer: PeerId, block: &NlriBlock, attrs: &AttrSet, hash: AttrHash) {
+        in_family!(self, block.family(), table, core => {
+            import::announce(table, core, peer, block, (attrs, hash));
+        }, else {});
     }
 
     fn withdraw_now(&mut self, peer: PeerId, block: &NlriBlock) {
@@ -361,7 +366,7 @@ impl Core {
     fn bury(&mut self, path: &Path) {
         self.bury_import(path);
         if path.attrs != path.attrs_in {
-            self.grave.push(Grave { id: path.attrs_in, relied: false });
+            self.give_up(path.attrs_in, false);
         }
     }
 
@@ -369,31 +374,47 @@ impl Core {
     #[inline]
     fn bury_import(&mut self, path: &Path) {
         if !path.attrs.is_none() {
-            self.grave.push(Grave { id: path.attrs, relied: true });
+            self.give_up(path.attrs, true);
         }
     }
 
-    /// A path no longer uses the set it keeps as received.
-    fn bury_use(&mut self, id: AttrId) {
+    /// What came together mostly goes together: the paths of an UPDATE have one entry, or one for each of the
+    /// two sets they hold.
+    #[inline]
+    fn give_up(&mut self, id: AttrId, relied: bool) {
+        let latest = self.grave.len().saturating_sub(2);
+        let latest = self.grave.get_mut(latest..).unwrap_or(&mut []);
+        match latest.iter_mut().find(|grave| grave.id == id && grave.relied == relied) {
+            Some(grave) => grave.paths = grave.paths.saturating_add(1),
+            None => self.grave.push(Grave { id, relied, paths: 1 }),
+        }
+    }
+
+    /// Paths no longer use the set they keep as received.
+    fn bury_use(&mut self, id: AttrId, paths: u32) {
         if let Some(next_hop) = self.attrs.entry(id).map(|entry| entry.next_hop) {
-            self.attrs.next_hops_mut().remove_path(next_hop);
+            self.attrs.next_hops_mut().remove_paths(next_hop, paths);
         }
     }
 
     fn empty_grave(&mut self) {
         let mut graves = std::mem::take(&mut self.grave);
-        for grave in graves.drain(..) {
-            if grave.relied {
-                self.bury_use(grave.id);
+        for window in graves.chunks(ahead::WINDOW) {
+            self.ahead.touch_graves(&self.attrs, window);
+            for grave in window {
+                if grave.relied {
+                    self.bury_use(grave.id, grave.paths);
+                }
+                self.attrs.release_many(grave.id, grave.paths);
             }
-            self.attrs.release(grave.id);
         }
+        graves.clear();
         graves.shrink_to(MAX_GRAVE);
         self.grave = graves;
     }
 }
 
-/// Half a mebibyte.
+/// Three quarters of a mebibyte.
 const MAX_GRAVE: usize = 1 << 16;
 
 /// Whether a peer's next hops and attributes are beyond doubt.
