@@ -135,11 +135,12 @@ fn table(peer: u16, version: u32) -> Vec<Ingest> {
 
 /// The updates of all peers, taking turns of some 512 routes as one batch carries.
 fn feed(shard: &mut Shard, tables: &[Vec<Ingest>], sink: &mut Count) -> Duration {
+    let owned = |table: &Vec<Ingest>| table.chunks(BATCH).map(<[Ingest]>::to_vec).collect::<Vec<_>>();
+    let mut batches: Vec<_> = tables.iter().map(owned).collect();
     let start = Instant::now();
-    let batches: Vec<_> = tables.iter().map(|table| table.chunks(BATCH).collect::<Vec<_>>()).collect();
     for round in 0..batches.first().map_or(0, Vec::len) {
-        for (batches, peer) in batches.iter().zip(1..) {
-            if let Some(batch) = batches.get(round) {
+        for (batches, peer) in batches.iter_mut().zip(1..) {
+            if let Some(batch) = batches.get_mut(round) {
                 shard.ingest(PeerId(peer), batch);
             }
         }

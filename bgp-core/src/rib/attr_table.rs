@@ -6,7 +6,7 @@ use std::hint::black_box;
 use hashbrown::HashTable;
 
 use super::decision::DecisionKey;
-use super::facts::Facts;
+use super::facts::{Facts, Gist};
 use super::next_hop::{NextHopId, NextHopTable};
 use super::slab::{Link, Slab};
 use crate::types::{AttrSet, NextHop};
@@ -88,12 +88,12 @@ impl AttrTable {
     /// Costs one hash of the octets and, for a set not seen before, a walk over its attributes.
     pub fn intern(&mut self, set: &AttrSet) -> AttrId {
         let hash = self.hash(set);
-        self.find(set, hash).unwrap_or_else(|| self.insert(set, hash, &Facts::of(set)))
+        self.find(set, hash).unwrap_or_else(|| self.insert(set.clone(), hash, Facts::of(set).gist()))
     }
 
     /// As [`AttrTable::intern`], for who has hashed and read the set already.
-    pub(crate) fn intern_known(&mut self, set: &AttrSet, hash: AttrHash, facts: &Facts<'_>) -> AttrId {
-        self.find(set, hash).unwrap_or_else(|| self.insert(set, hash, facts))
+    pub(crate) fn intern_known(&mut self, set: AttrSet, hash: AttrHash, gist: Gist) -> AttrId {
+        self.find(&set, hash).unwrap_or_else(|| self.insert(set, hash, gist))
     }
 
     /// The hash of a set in this table.
@@ -131,26 +131,20 @@ impl AttrTable {
         black_box(hashes.fold(0, |sum, hash| sum ^ self.candidate(hash).unwrap_or(0)));
     }
 
-    fn insert(&mut self, set: &AttrSet, hash: AttrHash, facts: &Facts<'_>) -> AttrId {
-        let next_hop = match facts.next_hop {
+    fn insert(&mut self, set: AttrSet, hash: AttrHash, gist: Gist) -> AttrId {
+        let next_hop = match gist.next_hop {
             None => NextHopId::NONE,
             Some(NextHop::V6(addr)) if addr.is_unicast_link_local() => NextHopId::ON_LINK,
             Some(next_hop) => self.next_hops.intern(next_hop.addr()),
         };
-        let entry = Entry {
-            key: DecisionKey::from_facts(facts),
-            med: facts.med,
-            next_hop,
-            count: 1,
-            hash,
-            set: Some(set.clone()),
-        };
+        let bytes = set_bytes(&set);
+        let entry = Entry { key: gist.key, med: gist.med, next_hop, count: 1, hash, set: Some(set) };
         // Four billion sets do not fit in memory before they run out of numbers.
         let Some(id) = self.entries.alloc(entry) else {
             self.next_hops.release(next_hop);
             return AttrId::NONE;
         };
-        self.set_bytes += set_bytes(set);
+        self.set_bytes += bytes;
         let entries = &self.entries;
         self.index.insert_unique(hash.spread(), id, |id| spread_of(entries, *id));
         AttrId(id)

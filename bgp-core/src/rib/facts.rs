@@ -1,5 +1,6 @@
 //! What import and the decision process read from an attribute set, in one walk over it.
 
+use super::DecisionKey;
 use crate::types::{AsPath, AttrCode, AttrSet, ClusterId, NextHop, Origin, RouterId};
 
 /// The attributes that decide about a path; the rest is only passed on.
@@ -12,6 +13,14 @@ pub(crate) struct Facts<'a> {
     pub(crate) local_pref: Option<u32>,
     pub(crate) originator: Option<RouterId>,
     clusters: &'a [u8],
+}
+
+/// Of these, what most decisions need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gist {
+    pub(crate) key: DecisionKey,
+    pub(crate) med: u32,
+    pub(crate) next_hop: Option<NextHop>,
 }
 
 impl<'a> Facts<'a> {
@@ -44,6 +53,11 @@ impl<'a> Facts<'a> {
             }
         }
         facts
+    }
+
+    /// What is kept beside the set.
+    pub(crate) fn gist(&self) -> Gist {
+        Gist { key: DecisionKey::from_facts(self), med: self.med, next_hop: self.next_hop }
     }
 
     /// CLUSTER_LIST.

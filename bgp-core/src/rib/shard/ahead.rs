@@ -51,24 +51,16 @@ struct Stages {
 
 impl Shard {
     /// As [`Shard::announce`] and [`Shard::withdraw`] for each in order, but faster than one by one: hand
-    /// over whatever has arrived together.
-    pub fn ingest(&mut self, peer: PeerId, updates: &[Ingest]) {
-        let mut rest = updates;
-        while let Some(first) = rest.first() {
-            let mut routes = first.nlri().len();
-            let more = rest.iter().skip(1).take_while(|update| {
-                routes += update.nlri().len();
-                routes <= WINDOW
-            });
-            let window = 1 + more.count();
-            let Some((now, later)) = rest.split_at_checked(window) else { return };
-            rest = later;
-            self.look_ahead(now);
+    /// over whatever has arrived together. `updates` is empty afterwards.
+    pub fn ingest(&mut self, peer: PeerId, updates: &mut Vec<Ingest>) {
+        let mut updates = updates.drain(..);
+        while let Some(window) = window(updates.as_slice()) {
+            self.look_ahead(window);
             let hashes = std::mem::take(&mut self.core.ahead.hashes);
-            for (update, hash) in now.iter().zip(&hashes) {
+            for (hash, update) in hashes.iter().zip(updates.by_ref()) {
                 match update {
-                    Ingest::Announce(nlri, attrs) => self.announce_now(peer, nlri, attrs, *hash),
-                    Ingest::Withdraw(nlri) => self.withdraw_now(peer, nlri),
+                    Ingest::Announce(nlri, attrs) => self.announce_now(peer, &nlri, attrs, *hash),
+                    Ingest::Withdraw(nlri) => self.withdraw_now(peer, &nlri),
                 }
             }
             self.core.ahead.hashes = hashes;
@@ -123,6 +115,17 @@ impl Ahead {
         attrs.touch_index(&self.sets);
         self.sets.clear();
     }
+}
+
+/// The first update and those behind it that can be looked at together; `None` without any.
+fn window(updates: &[Ingest]) -> Option<&[Ingest]> {
+    let mut routes = updates.first()?.nlri().len();
+    let more = updates.iter().skip(1).take_while(|update| {
+        routes += update.nlri().len();
+        routes <= WINDOW
+    });
+    let count = 1 + more.count();
+    updates.get(..count)
 }
 
 impl Stages {

@@ -26,6 +26,14 @@ impl Imported {
     pub(super) fn refused(refusal: Refusal) -> Self {
         Self { attrs: AttrId::NONE, refusal }
     }
+
+    fn of(verdict: Verdict, attrs_in: AttrId, attrs: &mut AttrTable) -> Self {
+        match verdict {
+            Verdict::Reject => Self::refused(Refusal::Policy),
+            Verdict::Accept(None) => Self { attrs: attrs_in, refusal: Refusal::None },
+            Verdict::Accept(Some(set)) => Self { attrs: attrs.intern(&set), refusal: Refusal::None },
+        }
+    }
 }
 
 /// What a policy is asked about apart from the prefix.
@@ -38,9 +46,7 @@ pub(super) struct Import<'a> {
 
 impl Import<'_> {
     pub(super) fn subject<K: NlriKey>(&self, key: K) -> Subject<'_> {
-        let peer_type = self.info.kind.peer_type();
-        let source = if peer_type.is_none() { RouteSource::Local } else { RouteSource::Peers };
-        Subject { prefix: key.to_net(), attrs: self.set, source, peer_type }
+        subject(self.info, self.set, key)
     }
 
     /// As [`Import::run`], of one prefix among many of `peer`: attributes, which may be long, are made once
@@ -52,7 +58,9 @@ impl Import<'_> {
         peer: PeerId,
         key: K,
     ) -> Imported {
-        let Some(trace) = self.policy.trace(&self.subject(key)) else { return self.run(attrs, key) };
+        let Some(trace) = self.policy.trace(&self.subject(key)) else {
+            return self.run(attrs, key);
+        };
         let about = (peer, self.attrs_in, Some(trace));
         if let Some(known) = memo.known(attrs, &about) {
             return known;
@@ -64,54 +72,79 @@ impl Import<'_> {
 
     /// Runs the policy for one prefix.
     pub(super) fn run<K: NlriKey>(&self, attrs: &mut AttrTable, key: K) -> Imported {
-        match self.policy.apply(&self.subject(key)) {
-            Verdict::Reject => Imported::refused(Refusal::Policy),
-            Verdict::Accept(None) => Imported { attrs: self.attrs_in, refusal: Refusal::None },
-            Verdict::Accept(Some(set)) => Imported { attrs: attrs.intern(&set), refusal: Refusal::None },
-        }
+        let verdict = self.policy.apply(&self.subject(key));
+        Imported::of(verdict, self.attrs_in, attrs)
     }
 }
 
+/// What an import policy sees of a route.
+fn subject<'a, K: NlriKey>(info: &PeerInfo, attrs: &'a AttrSet, key: K) -> Subject<'a> {
+    let peer_type = info.kind.peer_type();
+    let source = if peer_type.is_none() { RouteSource::Local } else { RouteSource::Peers };
+    Subject { prefix: key.to_net(), attrs, source, peer_type }
+}
+
+/// Who announces, and how that comes in.
+struct Announcer<'a> {
+    peer: PeerId,
+    age: Age,
+    info: &'a PeerInfo,
+    policy: &'a Policy,
+}
+
+/// Stores the NLRI of one UPDATE; the set is taken, so that no count of one shared with a session is touched.
 pub(super) fn announce<K: NlriKey>(
     table: &mut Table<K>,
     core: &mut Core,
     peer: PeerId,
     block: &NlriBlock,
-    (set, hash): (&AttrSet, AttrHash),
+    set: (AttrSet, AttrHash),
 ) {
     let (Some(info), Some(age)) = (core.peers.get(peer).cloned(), core.peers.age(peer, K::FAMILY)) else {
         return;
     };
-    let mut facts = Facts::of(set);
-    let cleaned = check::cleaned(&info, set, &facts);
-    let (set, hash) = cleaned.as_ref().map_or((set, hash), |set| (set, core.attrs.hash(set)));
-    if cleaned.is_some() {
-        facts = Facts::of(set);
+    // Lent, not counted: a count that threads share waits for every store before it. One policy is always there.
+    let policies = std::mem::take(&mut core.policies);
+    if let Some(policy) = numbered(&policies, info.import) {
+        announce_from(table, core, &Announcer { peer, age, info: &info, policy }, block, set);
     }
-    let refusal = check::refusal(&core.config, &info, &facts);
-    let attrs_in = core.attrs.intern_known(set, hash, &facts);
-    let policy = core.policy_of(&info);
-    let import = Import { policy: &policy, info: &info, set, attrs_in };
+    core.policies = policies;
+}
+
+fn announce_from<K: NlriKey>(
+    table: &mut Table<K>,
+    core: &mut Core,
+    &Announcer { peer, age, info, policy }: &Announcer<'_>,
+    block: &NlriBlock,
+    (mut set, mut hash): (AttrSet, AttrHash),
+) {
+    if let Some(cleaned) = check::cleaned(info, &set, &Facts::of(&set)) {
+        hash = core.attrs.hash(&cleaned);
+        set = cleaned;
+    }
+    let facts = Facts::of(&set);
+    let refusal = check::refusal(&core.config, info, &facts);
+    let gist = facts.gist();
+    let each = refusal == Refusal::None && policy.looks_at_prefix() && block.len() > 1;
+    if each {
+        let attrs_in = core.attrs.intern_known(set.clone(), hash, gist);
+        let mut batch = Batch { table, core, peer, age, attrs_in, arrived: Tally::default() };
+        batch.store_each(block, &Import { policy, info, set: &set, attrs_in });
+        return batch.end();
+    }
+    let verdict = match block.keys::<K>().next() {
+        None => return,
+        Some(_) if refusal != Refusal::None => Err(refusal),
+        Some((_, key)) => Ok(policy.apply(&subject(info, &set, key))),
+    };
+    let attrs_in = core.attrs.intern_known(set, hash, gist);
+    let imported = match verdict {
+        Err(refusal) => Imported::refused(refusal),
+        Ok(verdict) => Imported::of(verdict, attrs_in, &mut core.attrs),
+    };
     let mut batch = Batch { table, core, peer, age, attrs_in, arrived: Tally::default() };
-    if refusal != Refusal::None {
-        batch.store_all(block, Imported::refused(refusal));
-    } else if policy.looks_at_prefix() && block.len() > 1 {
-        let mut memo = Memo::default();
-        let mut pieces = Pieces::new(block);
-        while let Some(piece) = pieces.next(batch.table) {
-            for (path_id, key) in piece {
-                let imported = import.run_once(&mut memo, &mut batch.core.attrs, peer, key);
-                batch.store_one(path_id, key, imported);
-            }
-        }
-        memo.release(&mut batch.core.attrs);
-    } else if let Some((_, key)) = block.keys::<K>().next() {
-        let imported = import.run(&mut batch.core.attrs, key);
-        batch.store_all(block, imported);
-    }
-    let arrived = batch.arrived;
-    core.peers.count_fresh(K::FAMILY, peer, arrived);
-    core.attrs.release(attrs_in);
+    batch.store_all(block, imported);
+    batch.end();
 }
 
 pub(super) fn withdraw<K: NlriKey>(table: &mut Table<K>, core: &mut Core, peer: PeerId, block: &NlriBlock) {
@@ -157,6 +190,25 @@ impl<K: NlriKey> Batch<'_, K> {
         if imported.attrs != self.attrs_in {
             self.core.attrs.release(imported.attrs);
         }
+    }
+
+    /// Asks the policy about every prefix, or every set of rules that prefixes meet.
+    fn store_each(&mut self, block: &NlriBlock, import: &Import<'_>) {
+        let mut memo = Memo::default();
+        let mut pieces = Pieces::new(block);
+        while let Some(piece) = pieces.next(self.table) {
+            for (path_id, key) in piece {
+                let imported = import.run_once(&mut memo, &mut self.core.attrs, self.peer, key);
+                self.store_one(path_id, key, imported);
+            }
+        }
+        memo.release(&mut self.core.attrs);
+    }
+
+    /// Settles the counts, and lets go of the set.
+    fn end(self) {
+        self.core.peers.count_fresh(K::FAMILY, self.peer, self.arrived);
+        self.core.attrs.release(self.attrs_in);
     }
 
     fn store_one(&mut self, path_id: PathId, key: K, imported: Imported) {
@@ -247,13 +299,16 @@ impl Core {
 
     /// The import policy. One that is yet to be told rejects, so that paths are kept for when it is.
     pub(super) fn policy_of(&self, info: &PeerInfo) -> Arc<Policy> {
-        let numbered = |id: PolicyId| self.policies.get(usize::from(id.0)).cloned();
-        numbered(info.import)
-            .or_else(|| numbered(PolicyId::REJECT))
-            .unwrap_or_else(|| Arc::new(Policy::reject()))
+        numbered(&self.policies, info.import).cloned().unwrap_or_else(|| Arc::new(Policy::reject()))
     }
 
     pub(super) fn family_flag(&self, family: Family) -> bool {
         self.redecide.get(family).copied().unwrap_or(false)
     }
+}
+
+/// The policy of that number, or else the one that rejects.
+fn numbered(policies: &[Arc<Policy>], id: PolicyId) -> Option<&Arc<Policy>> {
+    let numbered = |id: PolicyId| policies.get(usize::from(id.0));
+    numbered(id).or_else(|| numbered(PolicyId::REJECT))
 }

@@ -211,7 +211,7 @@ impl Shard {
     /// before all the same: the destination is then as if it had been withdrawn.
     pub fn announce(&mut self, peer: PeerId, block: &NlriBlock, attrs: &AttrSet) {
         let hash = self.core.attrs.hash(attrs);
-        self.announce_now(peer, block, attrs, hash);
+        self.announce_now(peer, block, attrs.clone(), hash);
         self.settle_if_full();
     }
 
@@ -221,7 +221,7 @@ impl Shard {
         self.settle_if_full();
     }
 
-    fn announce_now(&mut self, peer: PeerId, block: &NlriBlock, attrs: &AttrSet, hash: AttrHash) {
+    fn announce_now(&mut self, peer: PeerId, block: &NlriBlock, attrs: AttrSet, hash: AttrHash) {
         in_family!(self, block.family(), table, core => {
             import::announce(table, core, peer, block, (attrs, hash));
         }, else {});

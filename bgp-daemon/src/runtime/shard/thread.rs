@@ -204,8 +204,7 @@ impl Worker {
 
     /// Hands over what arrived together: the table looks ahead then.
     fn ingest_updates(&mut self, peer: PeerId) {
-        self.shard.ingest(peer, &self.updates);
-        self.updates.clear();
+        self.shard.ingest(peer, &mut self.updates);
     }
 
     /// Whether no path waits for word of its next hop.

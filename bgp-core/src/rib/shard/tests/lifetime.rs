@@ -191,19 +191,20 @@ fn updates_of_any_size_and_mixture_are_taken_in_order() {
     let mut shard = shard();
     announce(&mut shard, 4, P, &mut attrs());
     resolve(&mut shard, 0);
-    let updates = [
+    let mut updates = vec![
         Ingest::Announce(many.clone(), set.clone()),
         Ingest::Withdraw(few.clone()),
         Ingest::Announce(block("2001:db8::/48"), set),
         Ingest::Withdraw(block(P)),
         Ingest::Announce(few, attrs().med(5).build()),
     ];
-    shard.ingest(PeerId(4), &updates);
+    shard.ingest(PeerId(4), &mut updates);
+    assert!(updates.is_empty());
     let told = settle(&mut shard);
     assert_eq!(told.changes.len(), 1001);
     let with_med = told.table.values().filter(|paths| paths[0].1.med() == Some(5)).count();
     assert_eq!(with_med, 100);
-    shard.ingest(PeerId(4), &[Ingest::Withdraw(many), Ingest::Withdraw(block("2001:db8::/48"))]);
+    shard.ingest(PeerId(4), &mut vec![Ingest::Withdraw(many), Ingest::Withdraw(block("2001:db8::/48"))]);
     settle(&mut shard);
     assert_empty(&mut shard);
 }

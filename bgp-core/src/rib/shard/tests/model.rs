@@ -326,7 +326,7 @@ impl Run {
                     let block = NlriBlock::parse(family(v4), true, octets.into()).unwrap();
                     Ingest::Announce(block, set.clone())
                 });
-                self.shard.ingest(PeerId(*peer), &[v4, v6]);
+                self.shard.ingest(PeerId(*peer), &mut vec![v4, v6]);
                 for net in nets(prefixes) {
                     let paths = self.model.paths.entry(net).or_default();
                     paths.retain(|path| (path.peer, path.id) != (*peer, *id));
