@@ -45,9 +45,9 @@ const CASES: [Case; 10] = [
     Case { name: "withdraw", unit: "route", limit: 610, run: withdraw },
     Case { name: "decide", unit: "destination of one path", limit: 350, run: || decide(1) },
     Case { name: "decide-ties", unit: "destination of four equal paths", limit: 2005, run: || decide(4) },
-    Case { name: "decide-export", unit: "route to one group", limit: 1275, run: || tell(Stage::Export) },
+    Case { name: "decide-export", unit: "route to one group", limit: 1195, run: || tell(Stage::Export) },
     Case { name: "pack", unit: "route to one group", limit: 140, run: || tell(Stage::Pack) },
-    Case { name: "tell-withdrawn", unit: "route to one group", limit: 970, run: tell_withdrawn },
+    Case { name: "tell-withdrawn", unit: "route to one group", limit: 895, run: tell_withdrawn },
 ];
 
 fn main() -> ExitCode {

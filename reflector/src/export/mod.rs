@@ -271,7 +271,8 @@ impl ChangeSink for Export {
             } else {
                 group.dirty.insert(change.dest);
             }
-            if group.holds(change.dest) {
+            // Nobody asks as long as there is a best path.
+            if change.best.is_none() && group.holds(change.dest) {
                 hold = Hold::Yes;
             }
         }

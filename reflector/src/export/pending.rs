@@ -37,6 +37,7 @@ pub(super) struct Pending {
     /// Slots by content, for policies whose result depends on the prefix.
     by_set: HashMap<(AttrSet, Audience), u32, FixedState>,
     withdrawals: HashMap<Audience, u32, FixedState>,
+    last_withdrawal: Option<(Audience, u32)>,
     /// Octets of all attribute sets in slots.
     attr_bytes: usize,
     transform: Transform,
@@ -141,6 +142,14 @@ impl Pending {
 
     /// Adds a withdrawal.
     pub(super) fn withdraw<K: NlriKey>(&mut self, audience: Audience, key: K) {
+        let slot = match self.last_withdrawal.filter(|(last, _)| *last == audience) {
+            Some((_, slot)) => slot,
+            None => self.withdrawal_slot(audience),
+        };
+        self.announce(slot, key);
+    }
+
+    fn withdrawal_slot(&mut self, audience: Audience) -> u32 {
         let slot = match self.withdrawals.get(&audience) {
             Some(slot) => *slot,
             None => {
@@ -149,7 +158,8 @@ impl Pending {
                 slot
             }
         };
-        self.announce(slot, key);
+        self.last_withdrawal = Some((audience, slot));
+        slot
     }
 
     /// Forgets the verdicts: the table is about to change.
@@ -200,6 +210,7 @@ impl Pending {
         self.octets.clear();
         self.attr_bytes = 0;
         self.withdrawals.clear();
+        self.last_withdrawal = None;
         self.forget_verdicts();
     }
 }

@@ -99,10 +99,18 @@ impl Transform {
         let next_hop = next_hop(key, edited, source)?;
         let out = &mut self.builder;
         out.clear();
-        out.origin(Origin::Igp).as_path(&[]);
+        // What is changed is so in its place: attributes in ascending order need not be sorted.
         for attr in attrs.iter() {
             let sent = match attr.code {
-                AttrCode::NEXT_HOP | AttrCode::AS4_PATH | AttrCode::AS4_AGGREGATOR => false,
+                AttrCode::AS_PATH => {
+                    as_path(out, key, attrs);
+                    continue;
+                }
+                AttrCode::NEXT_HOP => {
+                    out.next_hop(next_hop);
+                    continue;
+                }
+                AttrCode::AS4_PATH | AttrCode::AS4_AGGREGATOR => false,
                 AttrCode::MP_REACH_NLRI | AttrCode::MP_UNREACH_NLRI => false,
                 AttrCode::ORIGINATOR_ID | AttrCode::CLUSTER_LIST => is_reflection(source.role, key.role),
                 AttrCode::LOCAL_PREF => key.role.is_internal(),
@@ -116,11 +124,19 @@ impl Transform {
                 out.set_raw(attr.code, attr.flags | partial, attr.value);
             }
         }
-        out.next_hop(next_hop);
+        if !out.contains(AttrCode::ORIGIN) {
+            out.origin(Origin::Igp);
+        }
+        if !out.contains(AttrCode::AS_PATH) {
+            as_path(out, key, attrs);
+        }
+        if !out.contains(AttrCode::NEXT_HOP) {
+            out.next_hop(next_hop);
+        }
         if key.role.is_internal() {
             internal(out, key, source);
         } else {
-            external(out, key, attrs);
+            external(out, attrs);
         }
         Some(out.build())
     }
@@ -179,8 +195,15 @@ fn internal(out: &mut AttrBuilder, key: &GroupKey, source: Source) {
     }
 }
 
-fn external(out: &mut AttrBuilder, key: &GroupKey, attrs: &AttrSet) {
-    out.as_path(&attrs.as_path().prepended(&[key.speaker.asn]));
+fn as_path(out: &mut AttrBuilder, key: &GroupKey, attrs: &AttrSet) {
+    if key.role.is_internal() {
+        out.as_path(attrs.as_path().octets());
+    } else {
+        out.as_path(&attrs.as_path().prepended(&[key.speaker.asn]));
+    }
+}
+
+fn external(out: &mut AttrBuilder, attrs: &AttrSet) {
     if attrs.ext_communities().any(|community| !community.is_transitive()) {
         // RFC 4360 §6
         let kept: Vec<u8> = attrs.ext_communities().filter(|c| c.is_transitive()).flat_map(|c| c.0).collect();

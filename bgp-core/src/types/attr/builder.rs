@@ -60,7 +60,9 @@ impl AttrBuilder {
     /// For codes with a known category only the Partial bit of `flags` counts, and only if transitive;
     /// the Extended Length bit never does.
     pub fn set_raw(&mut self, code: AttrCode, flags: u8, value: &[u8]) -> &mut Self {
-        self.items.retain(|item| item.code != code);
+        if self.contains(code) {
+            self.remove(code);
+        }
         self.push_raw(code, flags, value);
         self
     }
