@@ -95,8 +95,11 @@ impl Packer {
 
     /// Shards hold neighbouring prefixes apart, which often share their attributes.
     fn pack_merged(&mut self, batches: &[DeltaBatch], place: Place<'_>, log: &mut FrameLog) {
-        let mut merged: Vec<Merged<'_>> = Vec::new();
-        let mut index: HashMap<(Option<&AttrSet>, Audience), usize, FixedState> = HashMap::default();
+        let runs = batches.iter().map(|batch| batch.runs.len()).sum();
+        let mut merged: Vec<Merged<'_>> = Vec::with_capacity(runs);
+        // To grow would hash every set again.
+        let mut index: HashMap<(Option<&AttrSet>, Audience), usize, FixedState> =
+            HashMap::with_capacity_and_hasher(runs, FixedState::default());
         for batch in batches {
             for run in &batch.runs {
                 let attrs = run.attrs.as_ref();
