@@ -11,7 +11,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bgp_core::types::{Division, Family, NlriBlock, PeerId, Scatter};
+use bgp_core::rib;
+use bgp_core::types::{Division, Family, PeerId, Scatter};
 use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -129,9 +130,8 @@ fn ends(event: &SessionEvent) -> Option<Family> {
 fn are_few_routes(events: &[SessionEvent]) -> bool {
     let mut routes = 0;
     events.iter().all(|event| match event {
-        SessionEvent::Update(update) => {
-            let announced = update.announced.iter().map(|announcement| announcement.nlri.len());
-            routes += announced.chain(update.withdrawn.iter().map(NlriBlock::len)).sum::<usize>();
+        SessionEvent::Routes(said) => {
+            routes += said.iter().map(|one| one.nlri().len()).sum::<usize>();
             routes <= SMALL
         }
         _ => false,
@@ -147,11 +147,20 @@ fn divide(scatter: &mut Scatter, events: Vec<SessionEvent>) -> Vec<Vec<SessionEv
     let mut parts = vec![Vec::new(); scatter.division().parts()];
     for event in events {
         match event {
-            SessionEvent::Update(update) => update.scatter(scatter, |owner, part| {
-                if let Some(events) = parts.get_mut(owner) {
-                    events.push(SessionEvent::Update(part));
+            SessionEvent::Routes(said) => {
+                let piles = parts.iter().map(|_| Vec::with_capacity(said.len()));
+                let mut piles: Vec<Vec<rib::Ingest>> = piles.collect();
+                for one in said {
+                    one.scatter(scatter, |owner, part| {
+                        if let Some(pile) = piles.get_mut(owner) {
+                            pile.push(part);
+                        }
+                    });
                 }
-            }),
+                for (part, pile) in parts.iter_mut().zip(piles).filter(|(_, pile)| !pile.is_empty()) {
+                    part.push(SessionEvent::Routes(pile));
+                }
+            }
             other => parts.iter_mut().for_each(|events| events.push(other.clone())),
         }
     }

@@ -14,7 +14,7 @@ use crate::rib::table::Table;
 use crate::rib::{AttrTable, DestId};
 use crate::types::{AttrSet, Family, NlriBlock, NlriIter, NlriKey, PathId, PeerId};
 
-/// What a peer said in one UPDATE, as [`Shard::ingest`] takes it.
+/// One thing a peer said in an UPDATE, as [`Shard::ingest`] takes it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Ingest {
     /// These are reachable with these attributes.

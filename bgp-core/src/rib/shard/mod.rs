@@ -12,6 +12,7 @@ mod flush;
 mod import;
 mod memo;
 mod read;
+mod scatter;
 mod slots;
 #[cfg(test)]
 mod tests;

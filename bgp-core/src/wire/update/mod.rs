@@ -7,7 +7,6 @@ mod as4;
 mod attributes;
 mod mp;
 mod next_hop;
-mod scatter;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -101,11 +100,6 @@ impl<T, const N: usize> UpTo<T, N> {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.first.is_none()
-    }
-
-    /// Just one.
-    pub(super) fn one(item: T) -> Self {
-        Self { first: Some(item), more: Vec::new() }
     }
 
     /// In order.

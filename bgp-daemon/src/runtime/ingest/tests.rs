@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bgp_core::policy::PolicyId;
+use bgp_core::rib;
 use bgp_core::types::{AttrBuilder, NlriBlock, Origin, V4Key};
-use bgp_core::wire::{Announcement, Update};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -48,9 +48,7 @@ fn bench(shards: usize) -> Bench {
 fn update(first: u32, count: u32) -> SessionEvent {
     let keys = (first..first + count).map(|n| V4Key::new(0x0a00_0000 | n << 16, 24).unwrap());
     let attrs = AttrBuilder::new().origin(Origin::Igp).as_path(&[]).build();
-    let mut update = Update::default();
-    update.announced.push(Announcement { nlri: NlriBlock::from_keys(keys), attrs });
-    SessionEvent::Update(update)
+    SessionEvent::Routes(vec![rib::Ingest::Announce(NlriBlock::from_keys(keys), attrs)])
 }
 
 fn told(queue: &mut mpsc::Receiver<ShardMessage>) -> Vec<IngestBatch> {
@@ -66,7 +64,7 @@ fn told(queue: &mut mpsc::Receiver<ShardMessage>) -> Vec<IngestBatch> {
 
 fn prefixes(events: &[SessionEvent]) -> Vec<u32> {
     let blocks = events.iter().flat_map(|event| match event {
-        SessionEvent::Update(update) => update.announced.iter().map(|a| a.nlri.clone()).collect(),
+        SessionEvent::Routes(said) => said.iter().map(|one| one.nlri().clone()).collect(),
         _ => Vec::new(),
     });
     blocks.flat_map(|b| b.keys::<V4Key>().map(|(_, key)| key.addr()).collect::<Vec<_>>()).collect()
@@ -155,9 +153,9 @@ async fn one_shard_gets_what_was_read_as_it_is() {
 
 #[test]
 fn only_routes_are_small() {
-    assert!(are_few_routes(&[SessionEvent::Update(Update::default())]));
+    assert!(are_few_routes(&[SessionEvent::Routes(Vec::new())]));
     let refresh = SessionEvent::MarkStale(V4);
-    assert!(!are_few_routes(&[SessionEvent::Update(Update::default()), refresh]));
+    assert!(!are_few_routes(&[SessionEvent::Routes(Vec::new()), refresh]));
 }
 
 #[tokio::test]

@@ -27,9 +27,9 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 
+use bgp_core::rib;
 use bgp_core::session::{Down, Families, Input, Negotiated, PeerConfig, State, Stats};
 use bgp_core::types::Family;
-use bgp_core::wire::Update;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -43,8 +43,8 @@ pub use commands::CommandSender;
 pub enum SessionEvent {
     /// The session is established; what was kept as stale stays until it is swept.
     Up(Box<Negotiated>),
-    /// Routes.
-    Update(Update),
+    /// What the peer said of routes, in order.
+    Routes(Vec<rib::Ingest>),
     /// The peer has sent all it had of a family.
     EndOfRib(Family),
     /// Mark what there is of a family as stale.

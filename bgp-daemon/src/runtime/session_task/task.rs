@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use bgp_core::rib;
 use bgp_core::session::{
     ConnId, Direction, Down, Families, Input, Output, PeerConfig, Reason, ResetReason, Session, StopReason,
 };
@@ -204,7 +205,7 @@ impl<I: Ingest, E: Egress> Task<I, E> {
                 Output::Update(update) => {
                     // Those without routes count too: a peer may send them without end.
                     self.routes += routes(&update).max(1);
-                    self.batch.push(SessionEvent::Update(update));
+                    self.put(update);
                 }
                 Output::Send(id, octets) => {
                     if let Some(conn) = self.conns.iter_mut().find(|conn| conn.id == id) {
@@ -250,6 +251,15 @@ impl<I: Ingest, E: Egress> Task<I, E> {
                 }
                 Output::Transition { from, to } => debug!(peer = self.name, ?from, ?to, "session state"),
             }
+        }
+    }
+
+    /// Routes read together stay together.
+    fn put(&mut self, update: Update) {
+        if let Some(SessionEvent::Routes(routes)) = self.batch.last_mut() {
+            routes.extend(rib::Ingest::of(update));
+        } else {
+            self.batch.push(SessionEvent::Routes(rib::Ingest::of(update).collect()));
         }
     }
 

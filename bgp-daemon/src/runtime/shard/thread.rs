@@ -3,7 +3,7 @@
 use std::io;
 use std::thread::JoinHandle;
 
-use bgp_core::rib::{Change, ChangeContext, ChangeSink, Hold, Ingest, NextHopState, Shard};
+use bgp_core::rib::{Change, ChangeContext, ChangeSink, Hold, NextHopState, Shard};
 use bgp_core::types::{Family, NlriKey, PeerId};
 use fib_sync::{FibHandle, NextHopRef};
 use reflector::{DeltaBatch, Export, ShardId};
@@ -45,7 +45,6 @@ pub fn spawn(setup: Setup) -> io::Result<(ShardSender, JoinHandle<()>)> {
         outbox: Outbox::default(),
         batches: Vec::new(),
         leaving: Vec::new(),
-        updates: Vec::new(),
         waiting: Vec::new(),
     };
     let thread = std::thread::Builder::new().name(name).spawn(move || {
@@ -69,8 +68,6 @@ struct Worker {
     batches: Vec<DeltaBatch>,
     /// Peers to be forgotten once none of their paths is left.
     leaving: Vec<PeerId>,
-    /// Routes of the batch at hand; kept for its memory.
-    updates: Vec<Ingest>,
     /// Who waits until everything received so far has been decided and passed on.
     waiting: Vec<oneshot::Sender<()>>,
 }
@@ -177,14 +174,8 @@ impl Worker {
     fn ingest(&mut self, batch: IngestBatch) {
         let peer = batch.peer;
         for event in batch.events {
-            if let SessionEvent::Update(update) = event {
-                self.updates.extend(update.withdrawn.into_iter().map(Ingest::Withdraw));
-                let announced = update.announced.into_iter();
-                self.updates.extend(announced.map(|route| Ingest::Announce(route.nlri, route.attrs)));
-                continue;
-            }
-            self.ingest_updates(peer);
             match event {
+                SessionEvent::Routes(mut said) => self.shard.ingest(peer, &mut said),
                 SessionEvent::Up(negotiated) => {
                     let info = peer_info(&batch.settings.borrow(), &negotiated);
                     self.shard.peer_up(peer, info);
@@ -196,15 +187,9 @@ impl Worker {
                     self.shard.peer_down(peer, &retain);
                 }
                 // What it ends is flushed by an event of its own.
-                SessionEvent::EndOfRib(_) | SessionEvent::Update(_) => {}
+                SessionEvent::EndOfRib(_) => {}
             }
         }
-        self.ingest_updates(peer);
-    }
-
-    /// Hands over what arrived together: the table looks ahead then.
-    fn ingest_updates(&mut self, peer: PeerId) {
-        self.shard.ingest(peer, &mut self.updates);
     }
 
     /// Whether no path waits for word of its next hop.

@@ -18,9 +18,9 @@ async fn collect(router: &mut Router, count: u32) -> usize {
             router.room.add_permits(1);
             batches += 1;
             for event in batch {
-                let SessionEvent::Update(update) = event else { continue };
-                for announcement in update.announced {
-                    for (_, key) in announcement.nlri.keys::<V4Key>() {
+                let SessionEvent::Routes(said) = event else { continue };
+                for one in said {
+                    for (_, key) in one.nlri().keys::<V4Key>() {
                         assert_eq!(key, V4Key::new(next << 8, 24).unwrap());
                         next += 1;
                     }

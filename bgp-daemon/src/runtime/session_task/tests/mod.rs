@@ -40,7 +40,7 @@ impl Ingest for FakeIngest {
     }
 
     fn send(&mut self, batch: Vec<SessionEvent>) {
-        let update = batch.iter().any(|event| matches!(event, SessionEvent::Update(_)));
+        let update = batch.iter().any(|event| matches!(event, SessionEvent::Routes(_)));
         assert!(!(update && self.panics_on_update), "told to panic");
         self.kept.take().expect("room was reserved").forget();
         let _ = self.batches.send(batch);

@@ -1,21 +1,24 @@
-//! Dividing what an UPDATE says among the owners of its prefixes.
+//! From UPDATEs to what the owner of each prefix is told.
 
-use super::{Announcement, UpTo, Update};
+use super::Ingest;
 use crate::types::Scatter;
+use crate::wire::Update;
 
-impl Update {
-    /// Calls `take` with what is for each owner: withdrawals, then announcements, each prefix in one call.
-    ///
-    /// What is about no prefix, faults and End-of-RIB, is left out.
+impl Ingest {
+    /// What an UPDATE says, in the order that counts. What is about no prefix, faults and End-of-RIB, is left
+    /// out.
+    pub fn of(update: Update) -> impl Iterator<Item = Self> {
+        let withdrawn = update.withdrawn.into_iter().map(Self::Withdraw);
+        withdrawn.chain(update.announced.into_iter().map(|route| Self::Announce(route.nlri, route.attrs)))
+    }
+
+    /// Calls `take` with the part of each owner of prefixes of it, once for each.
     pub fn scatter(self, scatter: &mut Scatter, mut take: impl FnMut(usize, Self)) {
-        for block in self.withdrawn {
-            let part = |block| Self { withdrawn: UpTo::one(block), ..Self::default() };
-            scatter.divide(block, |owner, block| take(owner, part(block)));
-        }
-        for Announcement { nlri, attrs } in self.announced {
-            let part = |nlri| Announcement { nlri, attrs: attrs.clone() };
-            let part = |nlri| Self { announced: UpTo::one(part(nlri)), ..Self::default() };
-            scatter.divide(nlri, |owner, nlri| take(owner, part(nlri)));
+        match self {
+            Self::Announce(nlri, attrs) => {
+                scatter.divide(nlri, |owner, nlri| take(owner, Self::Announce(nlri, attrs.clone())));
+            }
+            Self::Withdraw(nlri) => scatter.divide(nlri, |owner, nlri| take(owner, Self::Withdraw(nlri))),
         }
     }
 }
@@ -27,25 +30,24 @@ mod tests {
 
     use super::*;
     use crate::types::{AttrBuilder, AttrSet, Division, NlriBlock, NlriKey, Origin, PathId, V4Key, V6Key};
+    use crate::wire::Announcement;
 
     /// One thing an UPDATE does to a prefix: `None` withdraws.
     type Deed = (IpNet, PathId, Option<AttrSet>);
 
-    fn deeds(update: &Update) -> Vec<Deed> {
-        let gone =
-            update.withdrawn.iter().flat_map(|block| block.iter().map(|n| (n.prefix, n.path_id, None)));
-        let come = update
-            .announced
-            .iter()
-            .flat_map(|route| route.nlri.iter().map(|n| (n.prefix, n.path_id, Some(route.attrs.clone()))));
-        gone.chain(come).collect()
+    fn deeds(said: &Ingest) -> Vec<Deed> {
+        let attrs = match said {
+            Ingest::Announce(_, attrs) => Some(attrs),
+            Ingest::Withdraw(_) => None,
+        };
+        said.nlri().iter().map(|n| (n.prefix, n.path_id, attrs.cloned())).collect()
     }
 
-    fn scattered(updates: &[Update], parts: usize) -> Vec<Vec<Deed>> {
+    fn scattered(said: Vec<Ingest>, parts: usize) -> Vec<Vec<Deed>> {
         let mut scatter = Scatter::new(Division::new(parts));
         let mut found = vec![Vec::new(); parts];
-        for update in updates {
-            update.clone().scatter(&mut scatter, |owner, part| found[owner].extend(deeds(&part)));
+        for one in said {
+            one.scatter(&mut scatter, |owner, part| found[owner].extend(deeds(&part)));
         }
         scatter.rest();
         found
@@ -101,9 +103,10 @@ mod tests {
             updates in proptest::collection::vec(update(), 1..8), parts in 1..=16_usize
         ) {
             let division = Division::new(parts);
-            let found = scattered(&updates, parts);
+            let said: Vec<Ingest> = updates.into_iter().flat_map(Ingest::of).collect();
+            let found = scattered(said.clone(), parts);
             for (owner, found) in found.iter().enumerate() {
-                let meant: Vec<Deed> = updates
+                let meant: Vec<Deed> = said
                     .iter()
                     .flat_map(deeds)
                     .filter(|(prefix, _, _)| division.part_of_net(*prefix) == owner)
@@ -112,6 +115,16 @@ mod tests {
                 prop_assert_eq!(found, &meant);
             }
         }
+    }
+
+    #[test]
+    fn withdrawals_of_an_update_come_first() {
+        let key = V4Key::new(0x0a00_0000, 24).unwrap();
+        let mut update = Update::default();
+        update.announced.push(Announcement { nlri: NlriBlock::from_keys([key]), attrs: attrs(1) });
+        update.withdrawn.push(NlriBlock::from_keys([key]));
+        let said: Vec<bool> = Ingest::of(update).map(|one| matches!(one, Ingest::Withdraw(_))).collect();
+        assert_eq!(said, [true, false], "a prefix in both lists is announced (RFC 4271 section 4.3)");
     }
 
     #[test]
@@ -130,15 +143,14 @@ mod tests {
     #[test]
     fn attributes_are_shared_between_the_parts() {
         let keys = (0..64).map(|n| V4Key::new(0x0a00_0000 | n << 16, 24).unwrap());
-        let mut update = Update::default();
-        update.announced.push(Announcement { nlri: NlriBlock::from_keys(keys), attrs: attrs(7) });
-        let at = update.announced.iter().next().unwrap().attrs.octets().as_ptr();
+        let attrs = attrs(7);
+        let at = attrs.octets().as_ptr();
         let mut routes = 0;
-        update.scatter(&mut Scatter::new(Division::new(4)), |_, part| {
-            for route in part.announced {
-                assert_eq!(route.attrs.octets().as_ptr(), at);
-                routes += route.nlri.len();
-            }
+        let said = Ingest::Announce(NlriBlock::from_keys(keys), attrs);
+        said.scatter(&mut Scatter::new(Division::new(4)), |_, part| {
+            let Ingest::Announce(nlri, attrs) = part else { panic!("an announcement stays one") };
+            assert_eq!(attrs.octets().as_ptr(), at);
+            routes += nlri.len();
         });
         assert_eq!(routes, 64);
     }
