@@ -86,6 +86,11 @@ pub struct DeltaBatch {
     pub nlri: Vec<u8>,
     /// How many NLRI there are.
     pub routes: u32,
+    /// For a flush: the round of what was read, in which other shards have parts of the same reads. Ascending
+    /// within a shard.
+    pub round: u64,
+    /// For a flush: it has something in it that is not to wait for other shards.
+    pub hurry: bool,
     /// Whether the group has withdrawn routes in this shard that it still has to remember.
     pub tombstones: bool,
 }

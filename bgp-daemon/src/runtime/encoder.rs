@@ -12,7 +12,7 @@ use reflector::{DeltaBatch, Encoder, Grant, GroupId, GroupKey, LogLimits, Member
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::deadline::deadline;
-use super::shard::{ENCODER_QUEUE, ShardMessage, ShardSender, tell_all};
+use super::shard::{ENCODER_QUEUE, ShardMessage, Shards, tell_all};
 
 /// What an encoder is told by sessions and the supervisor.
 #[derive(Debug)]
@@ -86,11 +86,7 @@ const MESSAGE_QUEUE: usize = 64;
 
 /// Starts the task of a group and returns its two queues: for messages, and for batches of the shards.
 /// The task ends when the last sender of messages is gone.
-pub fn spawn(
-    id: GroupId,
-    key: &GroupKey,
-    shards: Vec<ShardSender>,
-) -> (EncoderSender, mpsc::Sender<DeltaBatch>) {
+pub fn spawn(id: GroupId, key: &GroupKey, shards: Shards) -> (EncoderSender, mpsc::Sender<DeltaBatch>) {
     let (messages, message_queue) = mpsc::channel(MESSAGE_QUEUE);
     let (batches, batch_queue) = mpsc::channel(ENCODER_QUEUE * shards.len());
     let task = Task {
@@ -115,7 +111,7 @@ struct Task {
     encoder: Encoder,
     members: HashMap<PeerId, mpsc::UnboundedSender<News>>,
     end: watch::Sender<u64>,
-    shards: Vec<ShardSender>,
+    shards: Shards,
     /// The queue of batches was full, and shards have yet to hear that it is not any more.
     owes_room: bool,
     messages: mpsc::WeakSender<EncoderMessage>,
@@ -133,10 +129,7 @@ impl Task {
                     None => return,
                 },
                 batch = self.batch_queue.recv(), if self.encoder.wants_batches() => match batch {
-                    Some(batch) => {
-                        self.take(batch);
-                        self.take_all();
-                    }
+                    Some(batch) => self.take(batch),
                     // Every shard has removed the group: its last message sender is about to go.
                     None => return,
                 },
@@ -149,11 +142,22 @@ impl Task {
                 // A shard never waits for an encoder, so this cannot be a circle.
                 tell_all(&self.shards, || ShardMessage::Room(self.id)).await;
             }
+            if self.encoder.wants_batches() {
+                self.take_round();
+            }
             self.encoder.process(Instant::now());
             self.carry().await;
             let end = self.encoder.end();
             self.end.send_if_modified(|known| std::mem::replace(known, end) != end);
         }
+    }
+
+    /// Takes what has arrived and notes what is still to come.
+    fn take_round(&mut self) {
+        // Looked at first: what a shard does not owe any more is in the queue then.
+        let underway: Vec<Option<u64>> = self.shards.rounds().underway().collect();
+        self.take_all();
+        self.encoder.set_underway(underway);
     }
 
     fn take_all(&mut self) {

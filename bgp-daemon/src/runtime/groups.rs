@@ -13,12 +13,12 @@ use reflector::{GroupId, GroupKey, Moved, PeerRole};
 use tokio::sync::oneshot;
 
 use super::encoder::{self, EncoderMessage, EncoderSender, GroupReport, Subscription};
-use super::shard::{ShardMessage, ShardSender, tell_all};
+use super::shard::{ShardMessage, Shards, tell_all};
 
 /// Every group with its encoder and members.
 #[derive(Debug)]
 pub struct Groups {
-    shards: Vec<ShardSender>,
+    shards: Shards,
     by_key: HashMap<GroupKey, Group>,
     next: u16,
     /// Roles that End-of-RIB is withheld from.
@@ -59,7 +59,7 @@ pub struct GroupView {
 impl Groups {
     /// No group yet. With `hold_end_of_rib`, groups withhold End-of-RIB until their role is released,
     /// except those that only routes of this speaker itself can go to.
-    pub fn new(shards: Vec<ShardSender>, hold_end_of_rib: bool) -> Self {
+    pub fn new(shards: Shards, hold_end_of_rib: bool) -> Self {
         let roles = [PeerRole::External, PeerRole::Client, PeerRole::NonClient];
         let held = roles.into_iter().filter(|_| hold_end_of_rib).collect();
         Self { shards, by_key: HashMap::new(), next: 0, held }

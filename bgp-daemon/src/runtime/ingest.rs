@@ -19,13 +19,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::mail::Mail;
 use super::peering::PeerSettings;
 use super::session_task::{Gone, Ingest, SessionEvent};
-use super::shard::{IngestBatch, SESSION_CREDIT, ShardMessage, ShardSender};
+use super::shard::{IngestBatch, SESSION_CREDIT, ShardMessage, ShardSender, Shards};
 use super::supervisor::SessionNews;
 
 /// Sends what one peer's session reads.
 #[derive(Debug)]
 pub struct ShardIngest {
     peer: PeerId,
+    shards: Shards,
     /// To each shard, in the order of the parts they own.
     lanes: Vec<Lane>,
     /// One for each lane, or none.
@@ -66,21 +67,35 @@ impl Drop for Reserving<'_> {
 
 impl ShardIngest {
     /// For the session of `peer`.
-    pub fn new(
-        peer: PeerId,
-        shards: Vec<ShardSender>,
-        settings: watch::Receiver<PeerSettings>,
-        mail: Mail,
-    ) -> Self {
-        let lane = |shard| Lane { shard, credit: Arc::new(Semaphore::new(SESSION_CREDIT)) };
-        let lanes: Vec<Lane> = shards.into_iter().map(lane).collect();
+    pub fn new(peer: PeerId, shards: Shards, settings: watch::Receiver<PeerSettings>, mail: Mail) -> Self {
+        let credit = || Arc::new(Semaphore::new(SESSION_CREDIT));
+        let lane = |shard: &ShardSender| Lane { shard: shard.clone(), credit: credit() };
+        let lanes: Vec<Lane> = shards.iter().map(lane).collect();
         let scatter = Scatter::new(Division::new(lanes.len()));
-        Self { peer, lanes, rooms: Vec::new(), scatter, settings, mail }
+        Self { peer, shards, lanes, rooms: Vec::new(), scatter, settings, mail }
     }
 
-    fn deliver(&self, Room { slot, credit }: Room, events: Vec<SessionEvent>, small: bool) {
-        let settings = self.settings.clone();
-        slot.send(ShardMessage::Ingest(IngestBatch { peer: self.peer, events, small, settings, credit }));
+    fn deliver(
+        &self,
+        Room { slot, credit }: Room,
+        events: Vec<SessionEvent>,
+        small: bool,
+        round: Option<u64>,
+    ) {
+        let (peer, settings) = (self.peer, self.settings.clone());
+        slot.send(ShardMessage::Ingest(IngestBatch { peer, events, small, round, settings, credit }));
+    }
+
+    /// Hands the parts to their owners.
+    fn deliver_parts(&mut self, parts: Vec<Vec<SessionEvent>>, small: bool) {
+        let owners = || parts.iter().enumerate().filter(|(_, events)| !events.is_empty());
+        // What is small is not to wait for anything.
+        let divided = !small && owners().count() > 1;
+        let round = divided.then(|| self.shards.rounds().read(owners().map(|(owner, _)| owner)));
+        let rooms = std::mem::take(&mut self.rooms);
+        for (room, events) in rooms.into_iter().zip(parts).filter(|(_, events)| !events.is_empty()) {
+            self.deliver(room, events, small, round);
+        }
     }
 }
 
@@ -101,13 +116,10 @@ impl Ingest for ShardIngest {
         let small = are_few_routes(&events);
         if let [_] = self.lanes.as_slice() {
             let Some(room) = self.rooms.pop() else { return };
-            self.deliver(room, events, small);
+            self.deliver(room, events, small, None);
         } else {
             let parts = divide(&mut self.scatter, events);
-            let rooms = std::mem::take(&mut self.rooms);
-            for (room, events) in rooms.into_iter().zip(parts).filter(|(_, events)| !events.is_empty()) {
-                self.deliver(room, events, small);
-            }
+            self.deliver_parts(parts, small);
         }
         // Whoever hears of the end asks every shard whether it has come so far: it must be in their queues.
         for family in ended {

@@ -6,6 +6,7 @@
 //! [`Encoder::end`] moved. [`Encoder::process`] is also due at [`Encoder::poll_timeout`], and when a
 //! member's write asked for it. While [`Encoder::wants_batches`] says no, leave batches in their queue.
 
+mod rounds;
 mod splices;
 
 use std::collections::VecDeque;
@@ -22,6 +23,7 @@ use crate::log::{FrameLog, LogLimits, Progress, SpliceMark};
 use crate::pack::{Packer, Place};
 use crate::resync::{Ask, Grant, Member, Moved, Previous, Request, ShardRequest};
 use crate::sabotage::{Rule, removed};
+use rounds::{Rounds, is_flush};
 use splices::{Collector, Splice};
 
 /// Something to be carried elsewhere.
@@ -50,6 +52,7 @@ pub struct Encoder {
     group: GroupId,
     /// Batches not yet packed, by shard.
     queues: Vec<VecDeque<DeltaBatch>>,
+    rounds: Rounds,
     /// Flushes packed, by shard.
     done: Vec<u64>,
     packer: Packer,
@@ -118,6 +121,7 @@ impl Encoder {
         Self {
             group,
             queues: (0..shards).map(|_| VecDeque::new()).collect(),
+            rounds: Rounds::new(shards),
             done: vec![0; shards],
             packer: Packer::new(key, limits.segment_bytes),
             log: FrameLog::new(limits),
@@ -144,9 +148,18 @@ impl Encoder {
 
     /// Takes a batch of one of the shards, in their order.
     pub fn push(&mut self, batch: DeltaBatch) {
-        if let Some(queue) = self.queues.get_mut(usize::from(batch.shard.0)) {
+        let shard = usize::from(batch.shard.0);
+        if let Some(queue) = self.queues.get_mut(shard) {
             queue.push_back(batch);
+            self.rounds.heard(shard);
         }
+    }
+
+    /// Says for every shard the first [round](DeltaBatch::round) of which it has a flush to come, as far as
+    /// is known. To be called after everything was pushed that had arrived when it was found out; until the
+    /// next time it stands.
+    pub fn set_underway(&mut self, underway: impl IntoIterator<Item = Option<u64>>) {
+        self.rounds.set(underway);
     }
 
     /// A new member, detached until it is granted its first splice: the whole state and End-of-RIB.
@@ -236,7 +249,7 @@ impl Encoder {
 
     /// When [`Encoder::process`] should be called at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.timeout, self.collector.due()].into_iter().flatten().min()
+        [self.timeout, self.collector.due(), self.rounds.deadline()].into_iter().flatten().min()
     }
 
     /// The next thing to be carried elsewhere.
@@ -267,7 +280,7 @@ impl Encoder {
     /// Packs what was pushed, drops what was read, starts and feeds splices.
     pub fn process(&mut self, now: Instant) {
         let before = (self.log.end(), self.log.bytes());
-        while self.pack_round() {}
+        while self.pack_round(now) {}
         self.log.reclaim(self.members.values().map(AsRef::as_ref));
         self.start_splices(now);
         self.feed_splices();
@@ -279,15 +292,9 @@ impl Encoder {
         self.timeout = waits.then(|| now + TICK * (1 << self.quiet));
     }
 
-    /// Packs the first batch of every shard: flushes together, splices each for itself.
-    fn pack_round(&mut self) -> bool {
-        let is_flush = |batch: &DeltaBatch| matches!(batch.kind, BatchKind::Flush { .. });
-        let mut flushes = Vec::with_capacity(self.queues.len());
-        for queue in &mut self.queues {
-            if queue.front().is_some_and(is_flush) {
-                flushes.extend(queue.pop_front());
-            }
-        }
+    /// Packs the first batch of every shard: flushes of a round together, splices each for itself.
+    fn pack_round(&mut self, now: Instant) -> bool {
+        let flushes = self.rounds.next(&mut self.queues, now);
         if !flushes.is_empty() {
             self.pack_flushes(&flushes);
         }
@@ -322,9 +329,11 @@ impl Encoder {
         }
     }
 
-    /// Only once no splice is under way: its members would take it for the end of theirs.
+    /// Only once no splice is under way: its members would take it for the end of theirs. And not before what
+    /// was decided earlier.
     fn pay_end_of_rib(&mut self) {
-        if self.end_of_rib.owed && !self.end_of_rib.held && self.splices.is_empty() {
+        let packed = self.queues.iter().all(VecDeque::is_empty);
+        if self.end_of_rib.owed && !self.end_of_rib.held && self.splices.is_empty() && packed {
             self.end_of_rib.owed = false;
             let place = Place { before: &self.done, after: &self.done, mark: None, end_of_rib: true };
             self.packer.pack(&[], place, &mut self.log);

@@ -200,7 +200,7 @@ impl Pending {
         }
         let routes = self.items.len() as u32;
         self.clear();
-        DeltaBatch { group, shard, kind, runs, nlri, routes, tombstones: false }
+        DeltaBatch { group, shard, kind, runs, nlri, routes, round: 0, hurry: false, tombstones: false }
     }
 
     /// Forgets what was collected.

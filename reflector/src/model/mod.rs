@@ -11,6 +11,8 @@ mod scenarios;
 mod table;
 mod world;
 
+pub(crate) use world::epoch;
+
 use crate::sabotage::{REMOVED, Rule};
 use bgp_core::rib::Shard;
 use rib::Rib;

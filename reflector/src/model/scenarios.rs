@@ -20,6 +20,10 @@ struct Story {
     refused: Vec<PeerId>,
     asked: usize,
     attrs: AttrSet,
+    /// What flushes are numbered by.
+    round: u64,
+    /// What shards were asked that are not there.
+    elsewhere: Vec<ShardRequest>,
 }
 
 impl Story {
@@ -35,6 +39,8 @@ impl Story {
             refused: Vec::new(),
             asked: 0,
             attrs: sets().swap_remove(0),
+            round: 0,
+            elsewhere: Vec::new(),
         }
     }
 
@@ -64,10 +70,12 @@ impl Story {
         self.table.flush(&mut self.export);
         let mut out = Vec::new();
         self.export.finish(&mut self.table, &mut out);
-        out.into_iter().for_each(|batch| self.encoder.push(batch));
+        let round = self.round;
+        out.into_iter().for_each(|batch| self.encoder.push(DeltaBatch { round, ..batch }));
         self.encoder.process(now);
         while let Some(output) = self.encoder.poll_output() {
             match output {
+                Output::Shard(request) if request.shard != ShardId(0) => self.elsewhere.push(request),
                 Output::Shard(request) => {
                     self.asked += 1;
                     self.export.request(request);
@@ -255,3 +263,40 @@ fn what_was_withdrawn_ages_ago_is_forgotten_and_whoever_needs_it_refused() {
 
 /// Whoever misses a few messages falls behind.
 const SHORT: LogLimits = LogLimits { max_bytes: 512, pace_bytes: 1 << 30, segment_bytes: 64 };
+
+/// Of a shard that has nothing to say.
+fn silent(shard: u8, kind: BatchKind, round: u64) -> DeltaBatch {
+    let (group, shard) = (GroupId(0), ShardId(shard));
+    let (runs, nlri) = (Vec::new(), Vec::new());
+    DeltaBatch { group, shard, kind, runs, nlri, routes: 0, round, hurry: false, tombstones: false }
+}
+
+#[test]
+fn end_of_rib_does_not_overtake_a_flush_that_waits_for_its_other_part() {
+    let mut story = Story::new(LogLimits::default());
+    story.encoder = Encoder::new(GroupId(0), &key(0), 2, LogLimits::default());
+    story.encoder.hold_end_of_rib(true);
+    let mut now = epoch();
+    story.join(1..2, now);
+    for _ in 0..4 {
+        now += Duration::from_secs(1);
+        story.turn(now);
+        story.read();
+        for splice in story.elsewhere.drain(..).filter_map(|request| request.ask.splice()) {
+            story.encoder.push(silent(1, BatchKind::Splice { splice, last: true }, 0));
+        }
+    }
+    assert!(story.peers[0].member().is_synced());
+
+    story.encoder.set_underway([None, Some(7)]);
+    story.announce(1);
+    story.round = 7;
+    story.encoder.hold_end_of_rib(false);
+    story.turn(now);
+    story.read();
+    assert_eq!((story.peers[0].routes.len(), story.peers[0].end_of_rib), (0, 0));
+    story.encoder.push(silent(1, BatchKind::Flush { flush: 1 }, 7));
+    story.turn(now);
+    story.read();
+    assert_eq!((story.peers[0].routes.len(), story.peers[0].end_of_rib), (1, 1));
+}

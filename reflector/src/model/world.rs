@@ -34,6 +34,10 @@ pub(crate) struct World<R> {
     pub(crate) tables: Vec<R>,
     pub(crate) exports: Vec<Export>,
     batches: Vec<VecDeque<DeltaBatch>>,
+    /// What each shard's flushes are numbered by.
+    rounds: [u64; 3],
+    /// Nothing is begun any more.
+    settling: bool,
     requests: VecDeque<ShardRequest>,
     grants: VecDeque<(usize, PeerId, Grant)>,
     pub(crate) encoders: Vec<Encoder>,
@@ -77,6 +81,8 @@ impl<R: Rib> World<R> {
             tables: (0..shards).map(|_| R::new(&infos)).collect(),
             exports,
             batches: (0..usize::from(shards) * GROUPS).map(|_| VecDeque::new()).collect(),
+            rounds: [0; 3],
+            settling: false,
             requests: VecDeque::new(),
             grants: VecDeque::new(),
             encoders: encoders.collect(),
@@ -235,7 +241,9 @@ impl<R: Rib> World<R> {
         table.flush(export);
         let mut out = Vec::new();
         export.finish(table, &mut out);
-        for batch in out {
+        self.rounds[shard] += self.dice.below(2);
+        for mut batch in out {
+            (batch.round, batch.hurry) = (self.rounds[shard], self.dice.below(8) == 0);
             self.batches[shard * GROUPS + usize::from(batch.group.0)].push_back(batch);
         }
     }
@@ -256,6 +264,12 @@ impl<R: Rib> World<R> {
     }
 
     fn process(&mut self, group: usize) {
+        // What is said of others is not always true, but in the end.
+        let underway = self.rounds.map(|round| {
+            let from = (round + 1).saturating_sub(self.dice.below(4));
+            (!self.settling && self.dice.below(2) == 0).then_some(from)
+        });
+        self.encoders[group].set_underway(underway);
         self.encoders[group].process(self.now);
         while let Some(output) = self.encoders[group].poll_output() {
             match output {
@@ -296,6 +310,7 @@ impl<R: Rib> World<R> {
 
     /// Lets everything come to rest, and says whether it did.
     pub(crate) fn settle(&mut self) -> bool {
+        self.settling = true;
         for _ in 0..400 {
             self.now += Duration::from_millis(150);
             for shard in 0..self.tables.len() {

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::config::model::Mode;
 use crate::config::{self, Host};
-use crate::runtime::shard::SHARD_QUEUE;
+use crate::runtime::shard::{Rounds, SHARD_QUEUE};
 use crate::runtime::supervisor::Event;
 
 const V4: Family = Family::IPV4_UNICAST;
@@ -19,7 +19,7 @@ const V4: Family = Family::IPV4_UNICAST;
 struct Bench {
     ingest: ShardIngest,
     queues: Vec<mpsc::Receiver<ShardMessage>>,
-    shards: Vec<ShardSender>,
+    shards: Shards,
     news: mpsc::Receiver<Event>,
     _settings: watch::Sender<PeerSettings>,
 }
@@ -37,7 +37,9 @@ fn settings() -> PeerSettings {
 }
 
 fn bench(shards: usize) -> Bench {
+    let rounds = Arc::new(Rounds::new(shards));
     let (shards, queues): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(SHARD_QUEUE)).unzip();
+    let shards = Shards::new(shards, rounds);
     let (sender, reader) = watch::channel(settings());
     let (mail, news) = mpsc::channel(8);
     let ingest = ShardIngest::new(PeerId(1), shards.clone(), reader, Mail::new(mail));

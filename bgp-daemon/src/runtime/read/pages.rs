@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Entry, Names, SharedNames, reason};
 use crate::admin::api::{ApiError, ExplainedPath, Route, RouteFlags};
 use crate::admin::backend::{ROUTES_PER_PAGE, RouteStream};
-use crate::runtime::shard::{ReadView, ShardMessage, ShardSender};
+use crate::runtime::shard::{ReadView, ShardMessage, ShardSender, Shards};
 
 /// Which table is read, with peers and groups by number.
 #[derive(Clone, Debug)]
@@ -44,12 +44,12 @@ pub struct Reading {
 }
 
 /// Reads a listing; each page waits until the reader has taken the one before.
-pub fn pages(reading: Reading, shards: Vec<ShardSender>, fib: Option<FibHandle>) -> RouteStream {
+pub fn pages(reading: Reading, shards: Shards, fib: Option<FibHandle>) -> RouteStream {
     let (sender, stream) = mpsc::channel(1);
     tokio::spawn(async move {
         let asked = match reading.prefix {
             Some(prefix) if !reading.longer => owner(prefix, &shards),
-            _ => shards.as_slice(),
+            _ => &shards,
         };
         // Once: what differs is found by a walk over every kernel route.
         let missing = match &fib {

@@ -29,6 +29,9 @@ pub(super) trait Ranked {
     /// A few routes of a peer, and nothing else.
     fn is_small(&self) -> bool;
 
+    /// The round it is a part of, if it is one.
+    fn round(&self) -> Option<u64>;
+
     /// Asks whether everything before it was done: nothing passes it, in either direction.
     fn is_barrier(&self) -> bool;
 }
@@ -45,9 +48,19 @@ impl<M: Ranked> Inbox<M> {
         self.small.is_empty() && self.others.is_empty()
     }
 
+    /// Whether more is to be taken in.
+    pub(super) fn has_room(&self) -> bool {
+        self.small.len() + self.others.len() < ROOM
+    }
+
+    /// Whether something small waits.
+    pub(super) fn has_small(&self) -> bool {
+        !self.small.is_empty()
+    }
+
     /// Takes in what has arrived, as much as there is room for. False once nobody can send any more.
     pub(super) fn fill(&mut self, queue: &mut mpsc::Receiver<M>) -> bool {
-        while self.small.len() + self.others.len() < ROOM {
+        while self.has_room() {
             match queue.try_recv() {
                 Ok(message) => self.put(message),
                 Err(TryRecvError::Empty) => return true,
@@ -84,6 +97,11 @@ impl<M: Ranked> Inbox<M> {
         !other.is_barrier() && !self.small.iter().any(of_the_same)
     }
 
+    /// The round of the next of the others, if it is a part of one.
+    pub(super) fn next_round(&self) -> Option<u64> {
+        self.others.front()?.round()
+    }
+
     /// The next of the others.
     pub(super) fn next_other(&mut self) -> Option<M> {
         self.row = 0;
@@ -102,6 +120,13 @@ impl Ranked for ShardMessage {
 
     fn is_small(&self) -> bool {
         matches!(self, Self::Ingest(batch) if batch.small)
+    }
+
+    fn round(&self) -> Option<u64> {
+        match self {
+            Self::Ingest(batch) => batch.round,
+            _ => None,
+        }
     }
 
     fn is_barrier(&self) -> bool {
@@ -132,6 +157,10 @@ mod tests {
 
         fn is_small(&self) -> bool {
             self.1
+        }
+
+        fn round(&self) -> Option<u64> {
+            None
         }
 
         fn is_barrier(&self) -> bool {

@@ -8,9 +8,12 @@
 mod fib;
 mod inbox;
 mod outbox;
+mod park;
+mod rounds;
 mod thread;
 
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bgp_core::policy::{Policy, PolicyId};
@@ -22,6 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use super::peering::PeerSettings;
 use super::session_task::SessionEvent;
 
+pub use rounds::Rounds;
 pub use thread::{Setup, spawn};
 
 /// What a session has read in one go.
@@ -33,6 +37,8 @@ pub struct IngestBatch {
     pub events: Vec<SessionEvent>,
     /// A few routes and nothing else, in this part and those of the other shards together.
     pub small: bool,
+    /// The round of what was read, if other shards have parts of it.
+    pub round: Option<u64>,
     /// The peer's settings, read when its session is found to be up: what changes later is told by
     /// [`ShardMessage::PeerChanged`], so that neither order of the two can lose a change.
     pub settings: watch::Receiver<PeerSettings>,
@@ -100,6 +106,33 @@ pub struct ReadView<'a> {
 
 /// Sends to one shard.
 pub type ShardSender = mpsc::Sender<ShardMessage>;
+
+/// All shards, in the order of the parts they own.
+#[derive(Clone, Debug)]
+pub struct Shards {
+    senders: Arc<[ShardSender]>,
+    rounds: Arc<Rounds>,
+}
+
+impl Shards {
+    /// These, which share the rounds.
+    pub fn new(senders: Vec<ShardSender>, rounds: Arc<Rounds>) -> Self {
+        Self { senders: senders.into(), rounds }
+    }
+
+    /// Which reads they decide together.
+    pub fn rounds(&self) -> &Rounds {
+        &self.rounds
+    }
+}
+
+impl Deref for Shards {
+    type Target = [ShardSender];
+
+    fn deref(&self) -> &[ShardSender] {
+        &self.senders
+    }
+}
 
 /// Sends a message to every shard; they end only with the process.
 pub async fn tell_all(shards: &[ShardSender], message: impl Fn() -> ShardMessage) {

@@ -1,7 +1,9 @@
 //! The loop of a shard: take in, decide, tell.
 
 use std::io;
+use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use bgp_core::rib::{Change, ChangeContext, ChangeSink, Hold, NextHopState, Shard};
 use bgp_core::types::{Family, NlriKey, PeerId};
@@ -12,6 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::fib::FibChanges;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
+use super::park::run_until;
+use super::rounds::{Place, Rounds};
 use crate::runtime::peering::{each, peer_info};
 use crate::runtime::session_task::SessionEvent;
 
@@ -23,6 +27,8 @@ pub struct Setup {
     pub id: ShardId,
     /// Its tables, empty.
     pub shard: Shard,
+    /// What it decides together with the others.
+    pub rounds: Arc<Rounds>,
     /// Where kernel routes and next hops are looked after.
     pub fib: FibHandle,
     /// Whether best paths go to the kernel.
@@ -39,6 +45,8 @@ pub fn spawn(setup: Setup) -> io::Result<(ShardSender, JoinHandle<()>)> {
     let mut worker = Worker {
         sink: Sink { export: Export::new(setup.id), fib: FibChanges::new(setup.program) },
         shard: setup.shard,
+        place: Place::new(setup.rounds, usize::from(setup.id.0)),
+        hurry: false,
         route_task: setup.fib,
         queue,
         inbox: Inbox::default(),
@@ -61,6 +69,9 @@ pub fn spawn(setup: Setup) -> io::Result<(ShardSender, JoinHandle<()>)> {
 struct Worker {
     shard: Shard,
     sink: Sink,
+    place: Place,
+    /// What is flushed next has something small in it.
+    hurry: bool,
     route_task: FibHandle,
     queue: mpsc::Receiver<ShardMessage>,
     inbox: Inbox,
@@ -89,11 +100,8 @@ impl Worker {
     fn run(&mut self) {
         let mut more = false;
         loop {
-            if !more && self.inbox.is_empty() {
-                match self.queue.blocking_recv() {
-                    Some(message) => self.inbox.put(message),
-                    None => return,
-                }
+            if !more && !self.wait() {
+                return;
             }
             if !self.take_in() {
                 return;
@@ -110,20 +118,45 @@ impl Worker {
         }
     }
 
+    /// Returns when there is something to do. False once nobody can send any more.
+    fn wait(&mut self) -> bool {
+        if self.inbox.is_empty() {
+            let message = self.queue.blocking_recv();
+            return message.map(|message| self.inbox.put(message)).is_some();
+        }
+        let Some(deadline) = self.place.deadline().filter(|_| !self.inbox.has_small()) else { return true };
+        let woken = async {
+            tokio::select! {
+                biased;
+                message = self.queue.recv(), if self.inbox.has_room() => Some(message),
+                () = self.place.progress() => None,
+            }
+        };
+        match run_until(deadline, woken).flatten() {
+            Some(message) => message.map(|message| self.inbox.put(message)).is_some(),
+            None => true,
+        }
+    }
+
+    /// Whether what comes next must wait for this shard's flush or for other shards.
+    fn must_wait(&mut self) -> bool {
+        self.place.must_wait(self.inbox.next_round(), Instant::now)
+    }
+
     /// Handles messages until there is a flush to make. False ends the thread.
     ///
     /// Low latency when idle: nothing waits after one batch. Large flushes when busy, but for a small batch:
     /// that has passed others so that it is decided now.
     fn take_in(&mut self) -> bool {
-        let mut hurry = false;
-        while self.shard.dirty() < FLUSH {
+        self.hurry = false;
+        while self.shard.dirty() < self.place.limit(FLUSH) {
             let open = self.inbox.fill(&mut self.queue);
             let message = match self.inbox.next_small() {
                 Some(message) => {
-                    hurry = true;
+                    self.hurry = true;
                     message
                 }
-                None if hurry => break,
+                None if self.hurry || self.must_wait() => break,
                 None => match self.inbox.next_other() {
                     Some(message) => message,
                     None => return open,
@@ -173,6 +206,7 @@ impl Worker {
 
     fn ingest(&mut self, batch: IngestBatch) {
         let peer = batch.peer;
+        batch.round.into_iter().for_each(|round| self.place.take(round));
         for event in batch.events {
             match event {
                 SessionEvent::Routes(mut said) => self.shard.ingest(peer, &mut said),
@@ -209,9 +243,14 @@ impl Worker {
         }
         self.shard.flush(&mut self.sink);
         self.sink.export.finish(&mut self.shard, &mut self.batches);
-        for batch in self.batches.drain(..) {
+        let round = self.place.close();
+        for mut batch in self.batches.drain(..) {
+            (batch.round, batch.hurry) = (round, self.hurry);
             self.outbox.push(batch);
         }
+        // What follows may be of the same round. When nobody can send any more, the next call finds out.
+        let _ = self.inbox.fill(&mut self.queue);
+        self.place.passed_on(self.inbox.next_round());
         self.leaving.retain(|peer| !self.shard.forget_peer(*peer));
         let routes = self.sink.fib.take();
         let wanted = self.shard.take_wanted_next_hops();

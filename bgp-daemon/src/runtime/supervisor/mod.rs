@@ -39,7 +39,7 @@ use super::listener::Directory;
 use super::local::LocalRoutes;
 use super::mail::Mail;
 use super::policies::Policies;
-use super::shard::ShardSender;
+use super::shard::Shards;
 use crate::admin::api::{ApiError, ConfigStatus, Done, Explanation, FibReport, Group, Peer, Status};
 use crate::admin::backend::{Action, RouteQuery, RouteStream};
 use crate::config::model::Config;
@@ -146,7 +146,7 @@ struct Supervisor {
     policies: Policies,
     peers: Peers,
     groups: Groups,
-    shards: Vec<ShardSender>,
+    shards: Shards,
     fib: FibHandle,
     fib_events: mpsc::Receiver<FibEvent>,
     /// Own routes found in the kernel at the start.

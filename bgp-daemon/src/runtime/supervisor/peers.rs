@@ -14,7 +14,7 @@ use crate::runtime::ingest::ShardIngest;
 use crate::runtime::mail::Mail;
 use crate::runtime::peering::PeerSettings;
 use crate::runtime::session_task::{self, Command, SessionHandle};
-use crate::runtime::shard::ShardSender;
+use crate::runtime::shard::Shards;
 use crate::runtime::socket::Link;
 
 /// Every configured peer, by address and by number.
@@ -77,7 +77,7 @@ pub(super) struct NewPeer {
     pub(super) settings: PeerSettings,
     pub(super) config: PeerConfig,
     pub(super) link: Link,
-    pub(super) shards: Vec<ShardSender>,
+    pub(super) shards: Shards,
     pub(super) mail: Mail,
 }
 

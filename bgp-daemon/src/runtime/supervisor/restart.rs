@@ -52,7 +52,7 @@ impl Supervisor {
     fn settle(&self, who: Settled) {
         let (shards, events) = (self.shards.clone(), self.event_sender.clone());
         tokio::spawn(async move {
-            for shard in shards {
+            for shard in shards.iter() {
                 let (reply, settled) = oneshot::channel();
                 if shard.send(ShardMessage::Settle(reply)).await.is_ok() {
                     let _ = timeout(SETTLING, settled).await;

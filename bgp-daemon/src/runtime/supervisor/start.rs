@@ -31,7 +31,7 @@ use crate::runtime::local::LocalRoutes;
 use crate::runtime::mail::Mail;
 use crate::runtime::policies::Policies;
 use crate::runtime::session_task::Command;
-use crate::runtime::shard::{self, ShardMessage, ShardSender, tell_all};
+use crate::runtime::shard::{self, Rounds, ShardMessage, ShardSender, Shards, tell_all};
 use crate::systemd;
 
 /// Runs the daemon until it is told to stop.
@@ -245,7 +245,9 @@ async fn find(events: &mut mpsc::Receiver<FibEvent>) -> Found {
 }
 
 /// Starts the threads that own the tables, one for each part.
-fn shards(config: &Config, fib: &FibHandle) -> Result<Vec<ShardSender>, Failure> {
+fn shards(config: &Config, fib: &FibHandle) -> Result<Shards, Failure> {
+    let number = config.node.shards.unwrap_or_else(shards_for_cores);
+    let rounds = Arc::new(Rounds::new(usize::from(number)));
     let start = |id: u8| {
         let shard = Shard::new(ShardConfig {
             asn: config.node.asn,
@@ -254,13 +256,15 @@ fn shards(config: &Config, fib: &FibHandle) -> Result<Vec<ShardSender>, Failure>
             decision: decision(config.decision),
             seed: random(),
         });
-        let setup = shard::Setup { id: ShardId(id), shard, fib: fib.clone(), program: config.fib.program };
+        let (id, rounds, fib) = (ShardId(id), Arc::clone(&rounds), fib.clone());
+        let setup = shard::Setup { id, shard, rounds, fib, program: config.fib.program };
         // The thread ends with the process, or ends it.
         shard::spawn(setup).map(|(sender, _)| sender)
     };
-    let number = config.node.shards.unwrap_or_else(shards_for_cores);
     let started: std::io::Result<Vec<ShardSender>> = (0..number).map(start).collect();
-    started.map_err(|error| Failure::new(Exit::Failed, format!("starting a thread: {error}")))
+    let started =
+        started.map_err(|error| Failure::new(Exit::Failed, format!("starting a thread: {error}")))?;
+    Ok(Shards::new(started, rounds))
 }
 
 /// Half of the cores decode and write for the sessions, the other half owns tables.

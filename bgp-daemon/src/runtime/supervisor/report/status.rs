@@ -61,7 +61,7 @@ impl Supervisor {
         read: impl Fn(&ReadView<'_>) -> T + Clone + Send + 'static,
     ) -> Vec<T> {
         let mut asked = Vec::new();
-        for shard in &self.shards {
+        for shard in self.shards.iter() {
             let (reply, answer) = oneshot::channel();
             let read = read.clone();
             let work = Box::new(move |view: &mut ReadView<'_>| drop(reply.send(read(view))));
