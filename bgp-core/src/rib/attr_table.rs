@@ -3,8 +3,7 @@
 use std::hash::BuildHasher;
 use std::hint::black_box;
 
-use hashbrown::HashTable;
-
+use super::attr_index::{AttrHash, AttrIndex};
 use super::decision::DecisionKey;
 use super::facts::{Facts, Gist};
 use super::next_hop::{NextHopId, NextHopTable};
@@ -32,7 +31,7 @@ impl AttrId {
 #[derive(Debug)]
 pub struct AttrTable {
     entries: Slab<Entry>,
-    index: HashTable<u32>,
+    index: AttrIndex,
     hasher: foldhash::fast::FixedState,
     set_bytes: usize,
     next_hops: NextHopTable,
@@ -49,10 +48,6 @@ pub(crate) struct Entry {
     count: u32,
     hash: AttrHash,
 }
-
-/// The hash of a set, different in every table.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct AttrHash(u32);
 
 impl Link for Entry {
     fn next(&self) -> u32 {
@@ -76,7 +71,7 @@ impl AttrTable {
     pub fn new(seed: u64) -> Self {
         Self {
             entries: Slab::new(1, 4096),
-            index: HashTable::new(),
+            index: AttrIndex::default(),
             hasher: foldhash::fast::FixedState::with_seed(seed),
             set_bytes: 0,
             next_hops: NextHopTable::default(),
@@ -105,14 +100,14 @@ impl AttrTable {
         let same = |id: &u32| {
             self.entries.get(*id).is_some_and(|e| e.hash == hash && e.set.as_ref().is_some_and(|s| s == set))
         };
-        let id = AttrId(*self.index.find(hash.spread(), same)?);
+        let id = AttrId(self.index.find(hash, same)?);
         self.retain(id);
         Some(id)
     }
 
     /// The slot where a set of this hash probably is, without a look at it.
     pub(crate) fn candidate(&self, hash: AttrHash) -> Option<u32> {
-        self.index.find(hash.spread(), |_| true).copied()
+        self.index.find(hash, |_| true)
     }
 
     /// Brings sets that slots may hold, as [`AttrTable::candidate`] finds them, into the cache.
@@ -145,8 +140,7 @@ impl AttrTable {
             return AttrId::NONE;
         };
         self.set_bytes += bytes;
-        let entries = &self.entries;
-        self.index.insert_unique(hash.spread(), id, |id| spread_of(entries, *id));
+        self.index.insert(hash, id, hash_of(&self.entries));
         AttrId(id)
     }
 
@@ -203,21 +197,9 @@ impl AttrTable {
         let Some(entry) = self.entries.get(id.0) else { return };
         let (hash, next_hop) = (entry.hash, entry.next_hop);
         self.set_bytes -= entry.set.as_ref().map_or(0, set_bytes);
-        if let Ok(found) = self.index.find_entry(hash.spread(), |at| *at == id.0) {
-            found.remove();
-        }
+        self.index.remove(hash, id.0, hash_of(&self.entries));
         self.entries.free(id.0);
         self.next_hops.release(next_hop);
-        self.shrink();
-    }
-
-    /// Gives memory of the index back after most sets have gone.
-    fn shrink(&mut self) {
-        let live = self.entries.live() as usize;
-        if self.index.capacity() > 1024 && live < self.index.capacity() / 8 {
-            let entries = &self.entries;
-            self.index.shrink_to(live * 2, |id| spread_of(entries, *id));
-        }
     }
 
     /// Sets held.
@@ -232,7 +214,7 @@ impl AttrTable {
 
     /// Octets held: the sets as allocated, the slots and the index.
     pub fn bytes(&self) -> usize {
-        self.set_bytes + self.entries.bytes() + self.index.allocation_size()
+        self.set_bytes + self.entries.bytes() + self.index.bytes()
     }
 
     pub(crate) fn next_hops(&self) -> &NextHopTable {
@@ -244,15 +226,8 @@ impl AttrTable {
     }
 }
 
-impl AttrHash {
-    /// The index wants the high bits as well as the low ones; only 32 are stored.
-    fn spread(self) -> u64 {
-        u64::from(self.0) << 32 | u64::from(self.0)
-    }
-}
-
-fn spread_of(entries: &Slab<Entry>, id: u32) -> u64 {
-    entries.get(id).map_or(0, |entry| entry.hash.spread())
+fn hash_of(entries: &Slab<Entry>) -> impl Fn(u32) -> AttrHash {
+    move |slot| entries.get(slot).map_or(AttrHash::default(), |entry| entry.hash)
 }
 
 /// The octets and the two counts in front of them, as jemalloc rounds them, with which the daemon is built:

@@ -4,6 +4,7 @@
 //! destinations they touch become dirty, and `flush` runs the decision process once for each of them and
 //! tells a [`ChangeSink`] what changed. Nothing here knows a clock, a thread or a socket.
 
+mod attr_index;
 mod attr_table;
 mod classes;
 mod decision;

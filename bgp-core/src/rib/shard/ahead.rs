@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::iter::Take;
 
 use super::{Grave, Shard, in_family};
-use crate::rib::attr_table::AttrHash;
+use crate::rib::attr_index::AttrHash;
 use crate::rib::table::Table;
 use crate::rib::{AttrTable, DestId};
 use crate::types::{AttrSet, Family, NlriBlock, NlriIter, NlriKey, PathId, PeerId};

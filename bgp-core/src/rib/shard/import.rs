@@ -6,7 +6,7 @@ use super::ahead::Pieces;
 use super::memo::Memo;
 use super::{Core, check};
 use crate::policy::{Policy, PolicyId, RouteSource, Subject, Verdict};
-use crate::rib::attr_table::AttrHash;
+use crate::rib::attr_index::AttrHash;
 use crate::rib::facts::Facts;
 use crate::rib::path::{Path, Refusal};
 use crate::rib::peer::{Age, Tally};

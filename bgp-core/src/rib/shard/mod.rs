@@ -19,7 +19,7 @@ mod tests;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::attr_table::AttrHash;
+use super::attr_index::AttrHash;
 use super::next_hop::{Affected, WantedNextHops};
 use super::path::Path;
 use super::select::{Judge, Selector};
