@@ -122,7 +122,7 @@ impl Place {
 
     /// How many changes make a flush, if outside of a round `limit` do: rather the whole round.
     pub(super) fn limit(&self, limit: usize) -> usize {
-        if self.parts > 0 { 2 * limit } else { limit }
+        if self.parts > 0 { limit.max(ROUND) } else { limit }
     }
 
     /// Until when somebody is waited for, if anybody is.
@@ -183,8 +183,10 @@ impl Place {
     }
 }
 
-/// Reads of a round for each shard: the changes of a large flush.
+/// Reads of a round for each shard.
 const READS: u64 = 3;
+/// More changes than these reads nearly ever bring.
+const ROUND: usize = 8192;
 /// How long a shard waits for those behind it: while others have its processor.
 const PATIENCE: Duration = Duration::from_millis(10);
 

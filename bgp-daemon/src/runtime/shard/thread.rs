@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bgp_core::rib::{Change, ChangeContext, ChangeSink, Hold, NextHopState, Shard};
 use bgp_core::types::{Family, NlriKey, PeerId};
@@ -47,6 +47,7 @@ pub fn spawn(setup: Setup) -> io::Result<(ShardSender, JoinHandle<()>)> {
         shard: setup.shard,
         place: Place::new(setup.rounds, usize::from(setup.id.0)),
         hurry: false,
+        busy_until: Instant::now(),
         route_task: setup.fib,
         queue,
         inbox: Inbox::default(),
@@ -72,6 +73,8 @@ struct Worker {
     place: Place,
     /// What is flushed next has something small in it.
     hurry: bool,
+    /// Until when it makes no way for others again.
+    busy_until: Instant,
     route_task: FibHandle,
     queue: mpsc::Receiver<ShardMessage>,
     inbox: Inbox,
@@ -108,6 +111,9 @@ impl Worker {
             }
             more = self.shard.step(BACKGROUND);
             self.flush();
+            if self.hurry && (more || !self.inbox.is_empty()) {
+                self.make_way(Instant::now());
+            }
             if !more && !self.waiting.is_empty() && self.knows_next_hops() && self.has_passed_on() {
                 for reply in self.waiting.drain(..) {
                     // Whoever does not wait any more needs no answer.
@@ -136,6 +142,24 @@ impl Worker {
             Some(message) => message.map(|message| self.inbox.put(message)).is_some(),
             None => true,
         }
+    }
+
+    /// Leaves the processor to those who pass a small change on, for as long as nothing else small comes.
+    ///
+    /// What is large and waits has half of the time at least.
+    fn make_way(&mut self, now: Instant) {
+        if now < self.busy_until {
+            return;
+        }
+        let deadline = now + MAKE_WAY;
+        while !self.inbox.has_small() && self.inbox.has_room() {
+            match run_until(deadline, self.queue.recv()) {
+                Some(Some(message)) => self.inbox.put(message),
+                // The time is over; or nobody can send any more, which is found out soon.
+                Some(None) | None => break,
+            }
+        }
+        self.busy_until = deadline + MAKE_WAY;
     }
 
     /// Whether what comes next must wait for this shard's flush or for other shards.
@@ -266,7 +290,10 @@ impl Worker {
     }
 }
 
-/// Destinations changed before a flush is made although more input waits.
-const FLUSH: usize = 4096;
+/// Destinations changed before a flush is made although more input waits. A small change waits for such a
+/// flush; larger ones save nothing.
+const FLUSH: usize = 512;
+/// How long a change takes to some hundred clients on two cores.
+const MAKE_WAY: Duration = Duration::from_millis(2);
 /// Destinations looked at in one go by work that is spread out: sweeps, new policies, next hops.
 const BACKGROUND: usize = 4096;
