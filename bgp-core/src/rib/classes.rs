@@ -1,4 +1,4 @@
-//! Lists of two and more items, contiguous, in slabs by size class.
+//! Lists of items, contiguous, in slabs by size class.
 
 use super::path::Span;
 use super::slab::{Link, Slab};

@@ -1,4 +1,4 @@
-//! The paths of destinations: one alone in its destination, more of them in lists.
+//! The paths of destinations: one alone in its destination, if it has the short form, and others in lists.
 
 use super::classes::Classes;
 use super::path::{Dest, Held, Path, Plain};
@@ -41,9 +41,10 @@ impl Spans {
                 self.plain.store(2, [first, plain].into_iter()).map(Held::Plain)
             }
             (Held::Plain(span), Some(plain)) => self.plain.push(span, plain).map(Held::Plain),
+            (Held::One(first), None) => self.full.store(2, [first.into(), *path].into_iter()).map(Held::Full),
             (Held::None, None) => self.full.store(1, [*path].into_iter()).map(Held::Full),
             (Held::Full(span), _) => self.full.push(span, *path).map(Held::Full),
-            (Held::One(_) | Held::Plain(_), None) => {
+            (Held::Plain(_), None) => {
                 if dest.paths.count() < usize::from(u16::MAX) && self.widen(dest) {
                     return self.push(dest, path);
                 }
@@ -85,18 +86,26 @@ impl Spans {
                 dest.paths = Held::None;
                 Some(path.into())
             }
+            // Not by way of a list of one: there may be no other, and a chunk would come and go for each.
+            Held::Plain(span) if span.count() == 2 => {
+                let (removed, only) = of_two(self.plain.of(span), at)?;
+                self.plain.free(span);
+                dest.paths = Held::One(only);
+                Some(removed.into())
+            }
             Held::Plain(span) => {
                 let (removed, left) = self.plain.swap_remove(span, at)?;
                 dest.paths = left.map_or(Held::None, Held::Plain);
-                if let Some(span) = left
-                    && let [only] = *self.plain.of(span)
-                {
-                    self.plain.free(span);
-                    dest.paths = Held::One(only);
-                }
                 Some(removed.into())
             }
             Held::Full(span) => {
+                if let Some((removed, only)) = of_two(self.full.of(span), at)
+                    && let Some(only) = only.plain()
+                {
+                    self.full.free(span);
+                    dest.paths = Held::One(only);
+                    return Some(removed);
+                }
                 let (removed, left) = self.full.swap_remove(span, at)?;
                 dest.paths = left.map_or(Held::None, Held::Full);
                 self.narrow(dest);
@@ -159,6 +168,15 @@ impl Spans {
     /// Heap octets.
     pub(crate) fn bytes(&self) -> usize {
         self.plain.bytes() + self.full.bytes()
+    }
+}
+
+/// The one at `at` and the other, if they are two.
+fn of_two<T: Copy>(items: &[T], at: usize) -> Option<(T, T)> {
+    match (items, at) {
+        ([first, second], 0) => Some((*first, *second)),
+        ([first, second], 1) => Some((*second, *first)),
+        _ => None,
     }
 }
 

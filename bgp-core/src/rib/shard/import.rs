@@ -92,7 +92,7 @@ struct Announcer<'a> {
     policy: &'a Policy,
 }
 
-/// Stores the NLRI of one UPDATE; the set is taken, so that no count of one shared with a session is touched.
+/// Stores the NLRI of one UPDATE; the set is taken, so that as a rule no count shared with a session is touched.
 pub(super) fn announce<K: NlriKey>(
     table: &mut Table<K>,
     core: &mut Core,
@@ -118,13 +118,16 @@ fn announce_from<K: NlriKey>(
     block: &NlriBlock,
     (mut set, mut hash): (AttrSet, AttrHash),
 ) {
-    if let Some(cleaned) = check::cleaned(info, &set, &Facts::of(&set)) {
-        hash = core.attrs.hash(&cleaned);
-        set = cleaned;
-    }
+    let read = |facts: &Facts<'_>| (check::refusal(&core.config, info, facts), facts.gist());
     let facts = Facts::of(&set);
-    let refusal = check::refusal(&core.config, info, &facts);
-    let gist = facts.gist();
+    let (refusal, gist) = match check::cleaned(info, &set, &facts) {
+        None => read(&facts),
+        Some(cleaned) => {
+            hash = core.attrs.hash(&cleaned);
+            set = cleaned;
+            read(&Facts::of(&set))
+        }
+    };
     let each = refusal == Refusal::None && policy.looks_at_prefix() && block.len() > 1;
     if each {
         let attrs_in = core.attrs.intern_known(set.clone(), hash, gist);
