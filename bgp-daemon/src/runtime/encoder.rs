@@ -138,12 +138,12 @@ impl Task {
             while let Ok(message) = self.message_queue.try_recv() {
                 self.handle(message);
             }
+            if self.encoder.wants_batches() {
+                self.take_round();
+            }
             if std::mem::take(&mut self.owes_room) {
                 // A shard never waits for an encoder, so this cannot be a circle.
                 tell_all(&self.shards, || ShardMessage::Room(self.id)).await;
-            }
-            if self.encoder.wants_batches() {
-                self.take_round();
             }
             self.encoder.process(Instant::now());
             self.carry().await;

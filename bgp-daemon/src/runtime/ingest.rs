@@ -87,12 +87,13 @@ impl ShardIngest {
     }
 
     /// Hands the parts to their owners.
-    fn deliver_parts(&mut self, parts: Vec<Vec<SessionEvent>>, small: bool) {
-        let owners = || parts.iter().enumerate().filter(|(_, events)| !events.is_empty());
-        // What is small is not to wait for anything.
-        let divided = !small && owners().count() > 1;
-        let round = divided.then(|| self.shards.rounds().read(owners().map(|(owner, _)| owner)));
+    fn deliver_parts(&mut self, parts: Vec<Vec<SessionEvent>>, small: bool, routes: bool) {
         let rooms = std::mem::take(&mut self.rooms);
+        debug_assert_eq!(rooms.len(), parts.len(), "room is reserved before anything is read");
+        let owners = || parts.iter().enumerate().filter(|(_, events)| !events.is_empty());
+        // What is small is not to wait for anything, nor is the fate of a session.
+        let divided = !small && routes && owners().count() > 1;
+        let round = divided.then(|| self.shards.rounds().read(owners().map(|(owner, _)| owner)));
         for (room, events) in rooms.into_iter().zip(parts).filter(|(_, events)| !events.is_empty()) {
             self.deliver(room, events, small, round);
         }
@@ -114,12 +115,13 @@ impl Ingest for ShardIngest {
         // Passed on once, however often the peer says it.
         let ended: BTreeSet<Family> = events.iter().filter_map(ends).collect();
         let small = are_few_routes(&events);
+        let routes = events.iter().all(|event| matches!(event, SessionEvent::Routes(_)));
         if let [_] = self.lanes.as_slice() {
             let Some(room) = self.rooms.pop() else { return };
             self.deliver(room, events, small, None);
         } else {
             let parts = divide(&mut self.scatter, events);
-            self.deliver_parts(parts, small);
+            self.deliver_parts(parts, small, routes);
         }
         // Whoever hears of the end asks every shard whether it has come so far: it must be in their queues.
         for family in ended {
@@ -160,7 +162,10 @@ fn divide(scatter: &mut Scatter, events: Vec<SessionEvent>) -> Vec<Vec<SessionEv
     for event in events {
         match event {
             SessionEvent::Routes(said) => {
-                let piles = parts.iter().map(|_| Vec::with_capacity(said.len()));
+                // Where prefixes of an UPDATE lie apart each of two shards has a part of nearly all; of
+                // sixteen, of few.
+                let room = (2 * said.len() / parts.len().max(1)).min(said.len());
+                let piles = parts.iter().map(|_| Vec::with_capacity(room));
                 let mut piles: Vec<Vec<rib::Ingest>> = piles.collect();
                 for one in said {
                     one.scatter(scatter, |owner, part| {

@@ -292,13 +292,17 @@ impl Encoder {
         self.timeout = waits.then(|| now + TICK * (1 << self.quiet));
     }
 
-    /// Packs the first batch of every shard: flushes of a round together, splices each for itself.
+    /// Packs the first batch of every shard: flushes of a round together; if there are none, splices, each for
+    /// itself, which may end with End-of-RIB.
     fn pack_round(&mut self, now: Instant) -> bool {
-        let flushes = self.rounds.next(&mut self.queues, now);
+        // End-of-RIB is due, and goes behind everything that is here.
+        let time = !self.end_of_rib.owed || self.end_of_rib.held;
+        let flushes = self.rounds.next(&mut self.queues, time, now);
         if !flushes.is_empty() {
             self.pack_flushes(&flushes);
+            return true;
         }
-        let mut busy = !flushes.is_empty();
+        let mut busy = false;
         for at in 0..self.queues.len() {
             let Some(queue) = self.queues.get_mut(at) else { continue };
             if queue.front().is_some_and(|batch| !is_flush(batch))
@@ -329,11 +333,9 @@ impl Encoder {
         }
     }
 
-    /// Only once no splice is under way: its members would take it for the end of theirs. And not before what
-    /// was decided earlier.
+    /// Only once no splice is under way: its members would take it for the end of theirs.
     fn pay_end_of_rib(&mut self) {
-        let packed = self.queues.iter().all(VecDeque::is_empty);
-        if self.end_of_rib.owed && !self.end_of_rib.held && self.splices.is_empty() && packed {
+        if self.end_of_rib.owed && !self.end_of_rib.held && self.splices.is_empty() {
             self.end_of_rib.owed = false;
             let place = Place { before: &self.done, after: &self.done, mark: None, end_of_rib: true };
             self.packer.pack(&[], place, &mut self.log);

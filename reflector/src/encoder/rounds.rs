@@ -14,8 +14,15 @@ use crate::delta::{BatchKind, DeltaBatch};
 #[derive(Debug)]
 pub(super) struct Rounds {
     shards: Vec<Underway>,
-    /// Since when a flush waits.
-    since: Option<Instant>,
+    /// A flush that waits.
+    held: Option<Held>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    since: Instant,
+    /// When it was last looked whether it still has to.
+    looked: Instant,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,7 +35,7 @@ struct Underway {
 
 impl Rounds {
     pub(super) fn new(shards: usize) -> Self {
-        Self { shards: vec![Underway::default(); shards], since: None }
+        Self { shards: vec![Underway::default(); shards], held: None }
     }
 
     pub(super) fn set(&mut self, underway: impl IntoIterator<Item = Option<u64>>) {
@@ -44,17 +51,25 @@ impl Rounds {
         }
     }
 
-    /// When the flush that waits is packed at the latest.
+    /// When to look again whether a flush still has to wait: a shard that turns out to have nothing for this
+    /// group says nothing.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.since.map(|since| since + PATIENCE)
+        self.held.map(|held| (held.looked + LOOK).min(held.since + PATIENCE))
     }
 
     /// The first flushes in the queues that are to be packed together; none if there are none, or if more
-    /// are to come.
-    pub(super) fn next(&mut self, queues: &mut [VecDeque<DeltaBatch>], now: Instant) -> Vec<DeltaBatch> {
+    /// are to come and there is `time` to wait.
+    pub(super) fn next(
+        &mut self,
+        queues: &mut [VecDeque<DeltaBatch>],
+        time: bool,
+        now: Instant,
+    ) -> Vec<DeltaBatch> {
         let fronts = queues.iter().filter_map(VecDeque::front).filter(|batch| is_flush(batch));
         let Some(first) = fronts.map(|batch| batch.round).min() else { return Vec::new() };
-        if self.must_wait(first, queues, now) {
+        if !time {
+            self.held = None;
+        } else if self.must_wait(first, queues, now) {
             return Vec::new();
         }
         let of_first = |batch: &DeltaBatch| is_flush(batch) && batch.round == first;
@@ -66,17 +81,20 @@ impl Rounds {
         let lacks = |(queue, shard): (&VecDeque<DeltaBatch>, &Underway)| {
             queue.is_empty() && !shard.late && shard.from.is_some_and(|from| from <= round)
         };
-        let urgent = |batch: &DeltaBatch| is_flush(batch) && batch.hurry;
+        // A splice may end with End-of-RIB, which must not overtake anything.
+        let urgent = |batch: &DeltaBatch| batch.hurry || !is_flush(batch);
         if !queues.iter().zip(&self.shards).any(lacks) || queues.iter().flatten().any(urgent) {
-            self.since = None;
+            self.held = None;
             return false;
         }
-        if now < *self.since.get_or_insert(now) + PATIENCE {
+        let since = self.held.map_or(now, |held| held.since);
+        if now < since + PATIENCE {
+            self.held = Some(Held { since, looked: now });
             return true;
         }
-        self.since = None;
+        self.held = None;
         for (queue, shard) in queues.iter().zip(&mut self.shards) {
-            shard.late |= queue.is_empty();
+            shard.late |= lacks((queue, shard));
         }
         false
     }
@@ -86,6 +104,8 @@ pub(super) fn is_flush(batch: &DeltaBatch) -> bool {
     matches!(batch.kind, BatchKind::Flush { .. })
 }
 
+/// How often it is looked whether a flush still has to wait.
+const LOOK: Duration = Duration::from_millis(1);
 /// How long a flush waits for its parts at most: about what a shard takes for a large flush.
 const PATIENCE: Duration = Duration::from_millis(10);
 
@@ -128,7 +148,7 @@ mod tests {
 
         /// Shard and round of what is packed together.
         fn next(&mut self) -> Vec<(u8, u64)> {
-            let batches = self.rounds.next(&mut self.queues, self.now);
+            let batches = self.rounds.next(&mut self.queues, true, self.now);
             batches.iter().map(|batch| (batch.shard.0, batch.round)).collect()
         }
     }
@@ -139,7 +159,10 @@ mod tests {
         bench.rounds.set([None, Some(4)]);
         bench.push(flush(0, 4));
         assert_eq!(bench.next(), []);
-        assert_eq!(bench.rounds.deadline(), Some(bench.now + PATIENCE));
+        assert_eq!(bench.rounds.deadline(), Some(bench.now + LOOK));
+        bench.now += LOOK;
+        assert_eq!(bench.next(), []);
+        assert_eq!(bench.rounds.deadline(), Some(bench.now + LOOK));
         bench.push(flush(1, 4));
         assert_eq!(bench.next(), [(0, 4), (1, 4)]);
         assert_eq!(bench.rounds.deadline(), None);
@@ -174,6 +197,20 @@ mod tests {
         bench.push(DeltaBatch { hurry: true, ..flush(0, 5) });
         assert_eq!(bench.next(), [(0, 4)]);
         assert_eq!(bench.next(), [(0, 5)]);
+    }
+
+    #[test]
+    fn nothing_waits_while_a_splice_is_in_a_queue_or_there_is_no_time() {
+        let mut bench = Bench::new();
+        bench.rounds.set([None, Some(0)]);
+        let kind = BatchKind::Splice { splice: crate::SpliceId(1), last: true };
+        [flush(0, 4), DeltaBatch { kind, ..flush(0, 0) }].into_iter().for_each(|batch| bench.push(batch));
+        assert_eq!(bench.next(), [(0, 4)]);
+        bench.queues[0].clear();
+        bench.push(flush(0, 5));
+        assert_eq!(bench.next(), []);
+        assert_eq!(bench.rounds.next(&mut bench.queues, false, bench.now).len(), 1);
+        assert_eq!(bench.rounds.deadline(), None);
     }
 
     #[test]

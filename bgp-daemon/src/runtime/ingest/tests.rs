@@ -176,3 +176,21 @@ async fn a_part_of_a_large_batch_is_not_small_and_end_of_rib_is_told_once() {
     let batches: Vec<IngestBatch> = bench.queues.iter_mut().flat_map(told).collect();
     assert!(batches.len() > 1 && batches.iter().all(|batch| batch.small));
 }
+
+#[tokio::test]
+async fn parts_of_many_routes_have_a_round_and_nothing_else_has() {
+    let mut bench = bench(2);
+    let whole = |first| vec![update(first, 100)];
+    let fates = vec![update(0, 100), SessionEvent::MarkStale(V4)];
+    let mut underway = [None, None];
+    for (events, round) in
+        [(whole(0), Some(0)), (vec![update(0, 20)], None), (fates, None), (whole(100), Some(0))]
+    {
+        bench.ingest.reserve().await.unwrap();
+        bench.ingest.send(events);
+        let batches: Vec<IngestBatch> = bench.queues.iter_mut().flat_map(told).collect();
+        assert_eq!(batches.iter().map(|batch| batch.round).collect::<Vec<_>>(), [round; 2]);
+        underway = round.map_or(underway, |round| [Some(round); 2]);
+        assert!(bench.shards.rounds().underway().eq(underway), "who has a part, and only who has, owes it");
+    }
+}

@@ -29,6 +29,9 @@ pub(super) trait Ranked {
     /// A few routes of a peer, and nothing else.
     fn is_small(&self) -> bool;
 
+    /// Many routes of a peer.
+    fn is_large(&self) -> bool;
+
     /// The round it is a part of, if it is one.
     fn round(&self) -> Option<u64>;
 
@@ -80,9 +83,11 @@ impl<M: Ranked> Inbox<M> {
     }
 
     /// The next message that goes before the others. There is none after a row of them while others wait:
-    /// those are to be served some time too. What is small before a barrier is done before it.
-    pub(super) fn next_small(&mut self) -> Option<M> {
-        if self.row >= ROW && self.others.front().is_some_and(|other| self.may_pass(other)) {
+    /// those are to be served some time too, unless the first of them is `blocked`. What is small before a
+    /// barrier is done before it.
+    pub(super) fn next_small(&mut self, blocked: bool) -> Option<M> {
+        let others_turn = self.row >= ROW && !blocked;
+        if others_turn && self.others.front().is_some_and(|other| self.may_pass(other)) {
             return None;
         }
         let message = self.small.pop_front()?;
@@ -100,6 +105,16 @@ impl<M: Ranked> Inbox<M> {
     /// The round of the next of the others, if it is a part of one.
     pub(super) fn next_round(&self) -> Option<u64> {
         self.others.front()?.round()
+    }
+
+    /// The round of the first part of one that waits.
+    pub(super) fn coming_round(&self) -> Option<u64> {
+        self.others.iter().find_map(Ranked::round)
+    }
+
+    /// Whether the next of the others is many routes.
+    pub(super) fn next_is_large(&self) -> bool {
+        self.others.front().is_some_and(Ranked::is_large)
     }
 
     /// The next of the others.
@@ -120,6 +135,10 @@ impl Ranked for ShardMessage {
 
     fn is_small(&self) -> bool {
         matches!(self, Self::Ingest(batch) if batch.small)
+    }
+
+    fn is_large(&self) -> bool {
+        matches!(self, Self::Ingest(batch) if !batch.small)
     }
 
     fn round(&self) -> Option<u64> {
@@ -159,6 +178,10 @@ mod tests {
             self.1
         }
 
+        fn is_large(&self) -> bool {
+            !self.1
+        }
+
         fn round(&self) -> Option<u64> {
             None
         }
@@ -172,7 +195,7 @@ mod tests {
 
     /// As the shard does.
     fn next(inbox: &mut Inbox<Note>) -> Option<Note> {
-        inbox.next_small().or_else(|| inbox.next_other())
+        inbox.next_small(false).or_else(|| inbox.next_other())
     }
 
     #[test]
@@ -235,6 +258,16 @@ mod tests {
             next(&mut inbox) == Some(Note(Some(1), false, 0))
         });
         assert_eq!(turns, Some(ROW));
+    }
+
+    #[test]
+    fn small_ones_go_on_while_the_first_of_the_others_is_blocked() {
+        let mut inbox = Inbox::default();
+        inbox.put(Note(Some(1), false, 0));
+        (0..3 * ROW).for_each(|number| inbox.put(Note(Some(2), true, number)));
+        let passed = (0..4 * ROW).filter_map(|_| inbox.next_small(true)).count();
+        assert_eq!(passed, 3 * ROW);
+        assert!(inbox.next_is_large());
     }
 
     #[test]

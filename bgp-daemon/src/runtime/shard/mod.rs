@@ -96,6 +96,17 @@ pub enum ShardMessage {
     Stop,
 }
 
+impl ShardMessage {
+    /// Whether it changes routes and no other shard has a part of it: what comes of it waits for nobody.
+    fn is_whole_change(&self) -> bool {
+        match self {
+            Self::Ingest(batch) => batch.round.is_none(),
+            Self::Originate { .. } | Self::PeerChanged(..) | Self::NextHops(_) | Self::Decision(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// What a read may look at.
 pub struct ReadView<'a> {
     /// The tables.

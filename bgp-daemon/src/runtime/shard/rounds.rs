@@ -323,6 +323,7 @@ mod tests {
         let mut bench = Bench::new(2);
         bench.read(&[0, 1]);
         bench.serve(1, 0);
-        bench.places[0].progress().await;
+        let progress = bench.places[0].progress();
+        assert!(tokio::time::timeout(Duration::from_secs(5), progress).await.is_ok());
     }
 }

@@ -12,7 +12,7 @@ use reflector::{DeltaBatch, Export, ShardId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::fib::FibChanges;
-use super::inbox::Inbox;
+use super::inbox::{Inbox, Ranked as _};
 use super::outbox::Outbox;
 use super::park::run_until;
 use super::rounds::{Place, Rounds};
@@ -47,6 +47,7 @@ pub fn spawn(setup: Setup) -> io::Result<(ShardSender, JoinHandle<()>)> {
         shard: setup.shard,
         place: Place::new(setup.rounds, usize::from(setup.id.0)),
         hurry: false,
+        urgent: false,
         busy_until: Instant::now(),
         route_task: setup.fib,
         queue,
@@ -73,6 +74,8 @@ struct Worker {
     place: Place,
     /// What is flushed next has something small in it.
     hurry: bool,
+    /// It has something in it that is of no round.
+    urgent: bool,
     /// Until when it makes no way for others again.
     busy_until: Instant,
     route_task: FibHandle,
@@ -111,7 +114,7 @@ impl Worker {
             }
             more = self.shard.step(BACKGROUND);
             self.flush();
-            if self.hurry && (more || !self.inbox.is_empty()) {
+            if self.hurry && (more || self.inbox.next_is_large()) {
                 self.make_way(Instant::now());
             }
             if !more && !self.waiting.is_empty() && self.knows_next_hops() && self.has_passed_on() {
@@ -139,27 +142,35 @@ impl Worker {
             }
         };
         match run_until(deadline, woken).flatten() {
-            Some(message) => message.map(|message| self.inbox.put(message)).is_some(),
-            None => true,
+            Some(Some(message)) => {
+                self.inbox.put(message);
+                true
+            }
+            // When nobody can send any more, what has come is still done.
+            Some(None) | None => true,
         }
     }
 
-    /// Leaves the processor to those who pass a small change on, for as long as nothing else small comes.
+    /// Leaves the processor to those who pass a small change on, until something comes that is not as large
+    /// as what waits already.
     ///
-    /// What is large and waits has half of the time at least.
+    /// What waits has as much time afterwards as it was made to wait.
     fn make_way(&mut self, now: Instant) {
-        if now < self.busy_until {
+        if now < self.busy_until || self.inbox.has_small() {
             return;
         }
         let deadline = now + MAKE_WAY;
-        while !self.inbox.has_small() && self.inbox.has_room() {
-            match run_until(deadline, self.queue.recv()) {
-                Some(Some(message)) => self.inbox.put(message),
-                // The time is over; or nobody can send any more, which is found out soon.
-                Some(None) | None => break,
+        while self.inbox.has_room() {
+            // None: the time is over. Nothing in it: nobody can send any more, which is found out soon.
+            let Some(Some(message)) = run_until(deadline, self.queue.recv()) else { break };
+            let large = message.is_large();
+            self.inbox.put(message);
+            if !large {
+                break;
             }
         }
-        self.busy_until = deadline + MAKE_WAY;
+        let end = Instant::now();
+        self.busy_until = end + end.saturating_duration_since(now);
     }
 
     /// Whether what comes next must wait for this shard's flush or for other shards.
@@ -173,14 +184,16 @@ impl Worker {
     /// that has passed others so that it is decided now.
     fn take_in(&mut self) -> bool {
         self.hurry = false;
+        self.urgent = false;
         while self.shard.dirty() < self.place.limit(FLUSH) {
             let open = self.inbox.fill(&mut self.queue);
-            let message = match self.inbox.next_small() {
+            let blocked = self.must_wait();
+            let message = match self.inbox.next_small(blocked) {
                 Some(message) => {
                     self.hurry = true;
                     message
                 }
-                None if self.hurry || self.must_wait() => break,
+                None if self.hurry || blocked => break,
                 None => match self.inbox.next_other() {
                     Some(message) => message,
                     None => return open,
@@ -195,6 +208,7 @@ impl Worker {
 
     /// False ends the thread.
     fn handle(&mut self, message: ShardMessage) -> bool {
+        self.urgent |= message.is_whole_change();
         match message {
             ShardMessage::Ingest(batch) => self.ingest(batch),
             ShardMessage::Originate { attrs, removed, added } => {
@@ -269,12 +283,12 @@ impl Worker {
         self.sink.export.finish(&mut self.shard, &mut self.batches);
         let round = self.place.close();
         for mut batch in self.batches.drain(..) {
-            (batch.round, batch.hurry) = (round, self.hurry);
+            (batch.round, batch.hurry) = (round, self.hurry || self.urgent);
             self.outbox.push(batch);
         }
         // What follows may be of the same round. When nobody can send any more, the next call finds out.
         let _ = self.inbox.fill(&mut self.queue);
-        self.place.passed_on(self.inbox.next_round());
+        self.place.passed_on(self.inbox.coming_round());
         self.leaving.retain(|peer| !self.shard.forget_peer(*peer));
         let routes = self.sink.fib.take();
         let wanted = self.shard.take_wanted_next_hops();

@@ -89,7 +89,7 @@ impl Supervisor {
             _ if self.advertised(address).is_err() => untold("its session is not established"),
             (Some(best), _) if best.peer == Some(address) => untold("the best path came from it"),
             (_, Some(sent)) => sent.clone(),
-            (_, None) => untold("it does not speak this address family"),
+            (_, None) => untold("no update group of this address family has it as a member"),
         }
     }
 
