@@ -1,5 +1,5 @@
-//! The records everything is made of: 16 octets a destination (28 for IPv6) with its only path in it, and
-//! 8 or 16 octets a path where there are several.
+//! The records everything is made of: 16 octets a destination (28 for IPv6) with its only path in it, if
+//! that has the short form, and 8 or 16 octets for each path that is not in its destination.
 
 use super::slab::Link;
 use super::{AttrId, Reason};

@@ -44,6 +44,15 @@ impl Story {
         }
     }
 
+    /// These peers hold so many routes, and nothing is under way.
+    fn settled(limits: LogLimits, routes: u32, peers: std::ops::Range<u16>) -> (Self, std::time::Instant) {
+        let (mut story, mut now) = (Self::new(limits), epoch());
+        story.announce(routes);
+        story.join(peers, now);
+        story.rest(&mut now);
+        (story, now)
+    }
+
     /// As if `flush` flushes had been made.
     fn count_from(&mut self, flush: u64) {
         self.export.count_from(flush);
@@ -214,11 +223,7 @@ fn flush_numbers_go_on_where_their_low_half_ends() {
 
 #[test]
 fn an_old_route_is_not_told_again_when_the_low_half_of_its_number_returns() {
-    let mut story = Story::new(SHORT);
-    let mut now = epoch();
-    story.announce(1);
-    story.join(1..3, now);
-    story.rest(&mut now);
+    let (mut story, mut now) = Story::settled(SHORT, 1, 1..3);
     for lap in 1..=8 {
         story.count_from(lap << 30);
         story.peers.iter_mut().for_each(|peer| peer.heard.clear());
@@ -240,11 +245,7 @@ fn an_old_route_is_not_told_again_when_the_low_half_of_its_number_returns() {
 
 #[test]
 fn what_was_withdrawn_ages_ago_is_forgotten_and_whoever_needs_it_refused() {
-    let mut story = Story::new(SHORT);
-    let mut now = epoch();
-    story.announce(40);
-    story.join(1..2, now);
-    story.rest(&mut now);
+    let (mut story, mut now) = Story::settled(SHORT, 40, 1..2);
     let mut withdraw = |prefixes: std::ops::Range<u32>| {
         for n in prefixes {
             story.table.withdraw(Story::prefix(n), PeerId(10));
