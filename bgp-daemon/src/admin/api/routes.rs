@@ -23,9 +23,10 @@ pub struct Route {
     /// Path identifier (RFC 7911), where one is in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_id: Option<u32>,
-    /// Address of the peer it came from; absent for what is originated here.
+    /// Address of the peer it came from; absent for what is originated here, and for a removed peer.
     pub peer: Option<IpAddr>,
-    /// Name of that peer, or what originates it: `network`, `container`, `connected`, `announced`.
+    /// Name of that peer, or what originates it: `network`, `container`, `connected`, `announced`;
+    /// `removed peer` for a path about to go with its peer.
     pub source: String,
     /// Standing of the path.
     pub flags: RouteFlags,

@@ -53,6 +53,8 @@ impl Names {
         let peer = self.peers.get(&entry.peer);
         let source = match peer {
             Some(peer) => peer.name.clone(),
+            // Its paths are on their way out.
+            None if entry.peer != PeerId::LOCAL => "removed peer".to_owned(),
             None => (*self.local.get(&entry.prefix).unwrap_or(&"announced")).to_owned(),
         };
         Route {
