@@ -79,24 +79,51 @@ impl ShardIngest {
         &self,
         Room { slot, credit }: Room,
         events: Vec<SessionEvent>,
-        small: bool,
+        load: Load,
         round: Option<u64>,
     ) {
         let (peer, settings) = (self.peer, self.settings.clone());
+        let small = load == Load::FewRoutes;
         slot.send(ShardMessage::Ingest(IngestBatch { peer, events, small, round, settings, credit }));
     }
 
     /// Hands the parts to their owners.
-    fn deliver_parts(&mut self, parts: Vec<Vec<SessionEvent>>, small: bool, routes: bool) {
+    fn deliver_parts(&mut self, parts: Vec<Vec<SessionEvent>>, load: Load) {
         let rooms = std::mem::take(&mut self.rooms);
         debug_assert_eq!(rooms.len(), parts.len(), "room is reserved before anything is read");
         let owners = || parts.iter().enumerate().filter(|(_, events)| !events.is_empty());
-        // What is small is not to wait for anything, nor is the fate of a session.
-        let divided = !small && routes && owners().count() > 1;
+        let divided = load == Load::ManyRoutes && owners().count() > 1;
         let round = divided.then(|| self.shards.rounds().read(owners().map(|(owner, _)| owner)));
         for (room, events) in rooms.into_iter().zip(parts).filter(|(_, events)| !events.is_empty()) {
-            self.deliver(room, events, small, round);
+            self.deliver(room, events, load, round);
         }
+    }
+}
+
+/// What a batch brings: all of it, whichever shard gets how much.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Load {
+    /// At most [`SMALL`] routes and nothing else: waits for nothing.
+    FewRoutes,
+    /// Nothing but routes: what is made of their parts goes out together.
+    ManyRoutes,
+    /// The fate of the session too, which waits for no other shard.
+    Fate,
+}
+
+impl Load {
+    fn of(events: &[SessionEvent]) -> Self {
+        let mut routes = 0;
+        for event in events {
+            let SessionEvent::Routes(said) = event else { return Self::Fate };
+            let mut said = said.iter();
+            while routes <= SMALL
+                && let Some(one) = said.next()
+            {
+                routes += one.nlri().len();
+            }
+        }
+        if routes <= SMALL { Self::FewRoutes } else { Self::ManyRoutes }
     }
 }
 
@@ -114,14 +141,13 @@ impl Ingest for ShardIngest {
     fn send(&mut self, events: Vec<SessionEvent>) {
         // Passed on once, however often the peer says it.
         let ended: BTreeSet<Family> = events.iter().filter_map(ends).collect();
-        let small = are_few_routes(&events);
-        let routes = events.iter().all(|event| matches!(event, SessionEvent::Routes(_)));
+        let load = Load::of(&events);
         if let [_] = self.lanes.as_slice() {
             let Some(room) = self.rooms.pop() else { return };
-            self.deliver(room, events, small, None);
+            self.deliver(room, events, load, None);
         } else {
             let parts = divide(&mut self.scatter, events);
-            self.deliver_parts(parts, small, routes);
+            self.deliver_parts(parts, load);
         }
         // Whoever hears of the end asks every shard whether it has come so far: it must be in their queues.
         for family in ended {
@@ -139,17 +165,6 @@ fn ends(event: &SessionEvent) -> Option<Family> {
         SessionEvent::EndOfRib(family) => Some(*family),
         _ => None,
     }
-}
-
-fn are_few_routes(events: &[SessionEvent]) -> bool {
-    let mut routes = 0;
-    events.iter().all(|event| match event {
-        SessionEvent::Routes(said) => {
-            routes += said.iter().map(|one| one.nlri().len()).sum::<usize>();
-            routes <= SMALL
-        }
-        _ => false,
-    })
 }
 
 /// Routes in a batch that goes first: what a host changes at a time, and a small part of what a session

@@ -154,10 +154,17 @@ async fn one_shard_gets_what_was_read_as_it_is() {
 }
 
 #[test]
-fn only_routes_are_small() {
-    assert!(are_few_routes(&[SessionEvent::Routes(Vec::new())]));
-    let refresh = SessionEvent::MarkStale(V4);
-    assert!(!are_few_routes(&[SessionEvent::Routes(Vec::new()), refresh]));
+fn a_batch_is_few_routes_many_or_the_fate_of_the_session() {
+    let none = || SessionEvent::Routes(Vec::new());
+    for (events, load) in [
+        (vec![none()], Load::FewRoutes),
+        (vec![update(0, 16), none(), update(16, 16)], Load::FewRoutes),
+        (vec![update(0, 16), update(16, 17)], Load::ManyRoutes),
+        (vec![none(), SessionEvent::MarkStale(V4)], Load::Fate),
+        (vec![update(0, 100), SessionEvent::EndOfRib(V4), update(100, 1)], Load::Fate),
+    ] {
+        assert_eq!(Load::of(&events), load);
+    }
 }
 
 #[tokio::test]
