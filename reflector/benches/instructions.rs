@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use bgp_core::policy::Policy;
 use bgp_core::rib::{Change, ChangeContext, ChangeSink, Hold, Ingest, Shard};
-use bgp_core::types::{AttrBuilder, Family, NlriBlock, NlriKey, PeerId, PerFamily, V4Key};
+use bgp_core::types::{AttrBuilder, Division, Family, NlriBlock, NlriKey, PeerId, PerFamily, Scatter, V4Key};
 use bgp_core::wire::{
     Format, MAX_EXTENDED_LEN, PeerKind, UpdateContext, decode_update, encode_announce, next_message,
 };
@@ -37,9 +37,10 @@ struct Case {
     run: fn() -> usize,
 }
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 11] = [
     Case { name: "decode-short", unit: "UPDATE of 7 prefixes", limit: 2420, run: || decode(7) / 7 },
     Case { name: "decode-long", unit: "route, 500 an UPDATE", limit: 70, run: || decode(500) },
+    Case { name: "divide", unit: "route, to one of two shards", limit: 90, run: divide },
     Case { name: "import-new", unit: "route", limit: 1060, run: import_new },
     Case { name: "import-replace", unit: "route", limit: 940, run: import_replace },
     Case { name: "withdraw", unit: "route", limit: 610, run: withdraw },
@@ -178,6 +179,24 @@ fn feed(
         }
     }
     flush(shard);
+    updates.iter().map(|update| update.nlri().len()).sum()
+}
+
+/// Divides what sessions hand over among the owners of the prefixes.
+fn divide() -> usize {
+    let mut scatter = Scatter::new(Division::new(2));
+    let updates = announced(SENDER, 0);
+    for batch in updates.chunks(BATCH) {
+        let batch = batch.to_vec();
+        let mut piles = [Vec::with_capacity(BATCH), Vec::with_capacity(BATCH)];
+        measured(|| {
+            for said in batch {
+                said.scatter(&mut scatter, |owner, part| piles.get_mut(owner).unwrap().push(part));
+            }
+            scatter.rest();
+        });
+        black_box(piles);
+    }
     updates.iter().map(|update| update.nlri().len()).sum()
 }
 

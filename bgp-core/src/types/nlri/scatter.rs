@@ -42,8 +42,14 @@ impl Scatter {
         self.division
     }
 
-    /// Calls `take` at most once for each part that owns prefixes of `block`, with those in their order.
-    pub fn divide(&mut self, block: NlriBlock, take: impl FnMut(usize, NlriBlock)) {
+    /// Calls `take` once for each part that owns prefixes of `block`, with those in their order, but for the
+    /// last: that is returned, for the caller to give away what the parts share. `None` for an empty block.
+    #[must_use]
+    pub fn divide(
+        &mut self,
+        block: NlriBlock,
+        take: impl FnMut(usize, NlriBlock),
+    ) -> Option<(usize, NlriBlock)> {
         match block.family() {
             Family::IPV6_UNICAST => self.divide_keys::<V6Key>(block, take),
             _ => self.divide_keys::<V4Key>(block, take),
@@ -55,7 +61,11 @@ impl Scatter {
         self.piles.clear();
     }
 
-    fn divide_keys<K: NlriKey>(&mut self, block: NlriBlock, mut take: impl FnMut(usize, NlriBlock)) {
+    fn divide_keys<K: NlriKey>(
+        &mut self,
+        block: NlriBlock,
+        mut take: impl FnMut(usize, NlriBlock),
+    ) -> Option<(usize, NlriBlock)> {
         let octets: &[u8] = block.octets();
         let mut rest = octets;
         let mut run = Run::default();
@@ -70,12 +80,16 @@ impl Scatter {
             run.count += 1;
         }
         if run.count == block.count {
-            return take(run.part, block);
+            return Some((run.part, block));
         }
         self.pile(run, octets.get(run.start..));
+        let mut last = None;
         for (part, pile) in self.piles.iter_mut().enumerate().filter(|(_, pile)| pile.count > 0) {
-            take(part, pile.split(&block));
+            if let Some((part, block)) = last.replace((part, pile.split(&block))) {
+                take(part, block);
+            }
         }
+        last
     }
 
     fn pile(&mut self, run: Run, octets: Option<&[u8]>) {
