@@ -16,7 +16,7 @@ use super::targets::{ENDPOINT, Kind, Setup, Target};
 /// What one stage cost.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Measure {
-    /// Seconds from the first octet sent to the last receiver exact.
+    /// Seconds from the first octet sent to the last one read without which some receiver would not be exact.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wall: Option<f64>,
     /// Processor seconds of the daemon, all its threads and processes.
@@ -154,7 +154,8 @@ impl Run<'_> {
         let before = live.daemon.usage();
         let started = Instant::now();
         let outcome = act(live, self.patience);
-        let wall = started.elapsed();
+        // What the player takes to look at what came is not the speaker's time.
+        let wall = live.player.heard().saturating_duration_since(started);
         let after = live.daemon.usage();
         match outcome {
             Ok(()) => {

@@ -2,13 +2,56 @@
 
 use std::time::Instant;
 
+use super::backlog::Read;
 use super::peer::{Reading, State};
 use super::{Failure, Player, RETRY};
 use crate::bench::attrs::NONE;
-use crate::bench::parse::{Fault, Update};
+use crate::bench::parse::{self, Fault, Update};
 use crate::bench::wire::{self, kind};
 
 impl Player {
+    /// Looks at what was read, the oldest first, until that many octets were looked at or nothing is left.
+    pub(super) fn hear(&mut self, most: usize) -> Result<(), Failure> {
+        let mut backlog = std::mem::take(&mut self.backlog);
+        let mut heard = 0;
+        let mut outcome = Ok(());
+        while heard < most
+            && outcome.is_ok()
+            && let Some(read) = backlog.pop()
+        {
+            let Some(peer) = self.peers.get_mut(read.number).filter(|peer| peer.session == read.session)
+            else {
+                continue;
+            };
+            let left = std::mem::take(&mut peer.partial);
+            let octets = backlog.octets(&read, &left);
+            heard += octets.len();
+            outcome = self.hear_read(&read, octets);
+        }
+        self.backlog = backlog;
+        outcome
+    }
+
+    /// Handles what is whole of `octets`.
+    fn hear_read(&mut self, read: &Read, octets: &[u8]) -> Result<(), Failure> {
+        let Some(peer) = self.peers.get(read.number).map(|peer| peer.spec.addr) else { return Ok(()) };
+        let malformed = |fault| Failure::Malformed { peer, fault };
+        let mut rest = octets;
+        while let Some((kind, body, after)) = parse::message(rest).map_err(malformed)? {
+            rest = after;
+            if let Some(why) = self.message(read.number, kind, body, read.at).map_err(malformed)? {
+                return self.lose(read.number, &why);
+            }
+        }
+        if let Some(why) = &read.end {
+            return self.lose(read.number, why);
+        }
+        if let Some(peer) = self.peers.get_mut(read.number) {
+            peer.partial.extend_from_slice(rest);
+        }
+        Ok(())
+    }
+
     /// Handles one message. `Ok(Some(_))` says why the session is over.
     #[inline]
     pub(super) fn message(
@@ -19,7 +62,8 @@ impl Player {
         now: Instant,
     ) -> Result<Option<String>, Fault> {
         if kind == kind::UPDATE {
-            self.last_update = now;
+            self.last_update = self.last_update.max(now);
+            self.heard = now;
             self.update(number, body, now)?;
             return Ok(None);
         }
@@ -34,7 +78,7 @@ impl Player {
             (kind::KEEPALIVE, State::OpenConfirm) => {
                 peer.state = State::Established;
                 self.established += 1;
-                self.last_update = now;
+                self.last_update = self.last_update.max(now);
                 conn.set_reads(peer.reading == Reading::Eager);
                 if let Some(octets) = &peer.on_up {
                     conn.queue(octets.clone());
@@ -109,6 +153,7 @@ impl Player {
         }
         peer.state = State::Down;
         peer.partial.clear();
+        peer.session += 1;
         // Dropping the socket takes it out of the epoll set.
         peer.conn = None;
         self.ledger.forget(number);

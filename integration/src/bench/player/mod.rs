@@ -1,11 +1,13 @@
 //! Many BGP peers in one thread: connects them, announces for them, and checks what they are told.
 //!
-//! One epoll instance, octets encoded beforehand, a parser that looks at nothing it need not: the player
-//! must cost less than any speaker it measures. It never dials a speaker faster than that accepts, because
+//! One epoll instance, octets encoded beforehand, a parser that looks at nothing it need not, and that only
+//! when nothing comes: the player must cost less than any speaker it measures. It never dials a speaker faster than that accepts, because
 //! some listen with a backlog of five.
 //!
-//! Here is what a scenario asks of the peers; `turn` is the event loop, `hear` what messages mean.
+//! Here is what a scenario asks of the peers; `turn` is the event loop, `backlog` what was read, `hear` what
+//! messages mean.
 
+mod backlog;
 mod failure;
 mod hear;
 mod peer;
@@ -18,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags};
 
+use backlog::Backlog;
 pub use failure::{Failure, Patience};
 use peer::{Peer, State};
 pub use peer::{PeerSpec, Reading};
@@ -29,8 +32,8 @@ use super::wire;
 
 /// Pause before a refused or dropped connection is tried again.
 const RETRY: Duration = Duration::from_millis(100);
-/// Octets read at once.
-const READ: usize = 256 * 1024;
+/// Octets not yet looked at, at most: more than is sent in most stages.
+const BACKLOG: usize = 384 * 1024 * 1024;
 
 /// The peers of one run and all they know.
 #[derive(Debug)]
@@ -47,7 +50,11 @@ pub struct Player {
     waiting: VecDeque<(Instant, usize)>,
     opening: usize,
     established: usize,
-    buffer: Vec<u8>,
+    backlog: Backlog,
+    /// When octets came last.
+    last_read: Instant,
+    /// When the last UPDATE came that was looked at.
+    heard: Instant,
     last_update: Instant,
     next_tick: Instant,
     /// Peers that read by the clock.
@@ -82,6 +89,7 @@ impl Player {
             state: State::Down,
             conn: None,
             dialed: false,
+            session: 0,
             partial: Vec::new(),
             reading: Reading::Eager,
             next_read: now,
@@ -98,7 +106,9 @@ impl Player {
             waiting: VecDeque::new(),
             opening: 0,
             established: 0,
-            buffer: vec![0; READ + wire::MAX_MESSAGE],
+            backlog: Backlog::new(BACKLOG),
+            last_read: now,
+            heard: now,
             last_update: now,
             next_tick: now,
             slow: Vec::new(),
@@ -151,6 +161,11 @@ impl Player {
     pub fn connect(&mut self, numbers: impl IntoIterator<Item = usize>) {
         let now = Instant::now();
         self.waiting.extend(numbers.into_iter().map(|number| (now, number)));
+    }
+
+    /// When the last UPDATE came of those that were looked at.
+    pub fn heard(&self) -> Instant {
+        self.heard
     }
 
     /// Established sessions.
@@ -213,7 +228,7 @@ impl Player {
                 let differences = self.ledger.differences(&self.book);
                 return Err(Failure::TooSlow { limit: patience.limit, differences });
             }
-            if now - self.last_update > patience.quiet {
+            if self.backlog.is_empty() && now - self.last_update > patience.quiet {
                 let differences = self.ledger.differences(&self.book);
                 return Err(Failure::Inexact { quiet: patience.quiet, differences });
             }

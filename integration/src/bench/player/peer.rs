@@ -52,6 +52,8 @@ pub(super) struct Peer {
     pub(super) state: State,
     pub(super) conn: Option<Conn>,
     pub(super) dialed: bool,
+    /// Sessions that have ended.
+    pub(super) session: u32,
     /// The beginning of a message not yet whole.
     pub(super) partial: Vec<u8>,
     pub(super) reading: Reading,

@@ -5,13 +5,20 @@ use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
 
+use super::backlog::READ;
 use super::peer::{Reading, State, phase};
-use super::{Failure, Player, READ, RETRY};
+use super::{Failure, Player, RETRY};
 use crate::bench::conn::Conn;
-use crate::bench::{parse, wire};
+use crate::bench::wire;
 
 /// Connections begun and not yet answered with an OPEN; the smallest listen backlog met is 5.
 const OPENING: usize = 4;
+/// Nothing comes any more.
+const QUIET: Duration = Duration::from_millis(2);
+/// Octets in one round with which there are certainly more.
+const MUCH: usize = 1024 * 1024;
+/// How long octets gather otherwise.
+const PAUSE: Duration = Duration::from_micros(200);
 
 impl Player {
     /// One round: what the kernel has for us, then what is due.
@@ -29,8 +36,11 @@ impl Player {
             timeout = timeout.min(peer.next_read.saturating_duration_since(now));
         }
         // A millisecond at least when something is due soon: less would spin beside the speaker.
-        let timeout =
-            EpollTimeout::try_from(timeout + Duration::from_micros(999)).unwrap_or(EpollTimeout::ZERO);
+        let mut timeout = timeout + Duration::from_micros(999);
+        if !self.backlog.is_empty() {
+            timeout = Duration::ZERO;
+        }
+        let timeout = EpollTimeout::try_from(timeout).unwrap_or(EpollTimeout::ZERO);
         let mut events = [EpollEvent::empty(); 256];
         let ready = match self.epoll.wait(&mut events, timeout) {
             Ok(count) => count,
@@ -40,20 +50,37 @@ impl Player {
             }
         };
         now = Instant::now();
+        let mut came = 0;
         for event in events.iter().take(ready) {
             let number = usize::try_from(event.data()).unwrap_or(usize::MAX);
             if event.events().contains(EpollFlags::EPOLLOUT) {
                 self.writable(number, now)?;
             }
             if event.events().intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR) {
-                self.readable(number, READ)?;
+                came += self.readable(number, READ)?;
             }
         }
+        self.hear_if_quiet(came, now)?;
         self.send_churn()?;
         self.read_slowly(now)?;
         if now >= self.next_tick {
             self.next_tick = now + Duration::from_millis(250);
             self.keep_alive(now)?;
+        }
+        Ok(())
+    }
+
+    /// Looks at what was read when nothing more comes or there is no more room; otherwise lets more come
+    /// together than a few octets, as it costs as much to fetch those.
+    fn hear_if_quiet(&mut self, came: usize, now: Instant) -> Result<(), Failure> {
+        if came > 0 {
+            self.last_read = now;
+        }
+        if self.backlog.is_full() || now - self.last_read > QUIET {
+            return self.hear(READ);
+        }
+        if !self.backlog.is_empty() && came < MUCH {
+            std::thread::sleep(PAUSE);
         }
         Ok(())
     }
@@ -106,58 +133,16 @@ impl Player {
         Ok(())
     }
 
-    fn readable(&mut self, number: usize, most: usize) -> Result<(), Failure> {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let outcome = self.read_into(number, &mut buffer, most);
-        self.buffer = buffer;
-        match outcome? {
-            None => Ok(()),
-            Some(why) => self.lose(number, &why),
+    /// Reads once, at most that many octets; returns how many came.
+    fn readable(&mut self, number: usize, most: usize) -> Result<usize, Failure> {
+        let Some(peer) = self.peers.get(number) else { return Ok(0) };
+        let Some(conn) = &peer.conn else { return Ok(0) };
+        let count = self.backlog.read(most, (number, peer.session), |octets| conn.read(octets));
+        // A session that begins or ends is waited for, and so is a change on its way.
+        if count == Some(0) || peer.state != State::Established || self.churn.is_some() {
+            self.hear(usize::MAX)?;
         }
-    }
-
-    /// Reads once and handles what is whole. `Ok(Some(_))` says why the session is over.
-    fn read_into(
-        &mut self,
-        number: usize,
-        buffer: &mut [u8],
-        most: usize,
-    ) -> Result<Option<String>, Failure> {
-        let Some(peer) = self.peers.get_mut(number) else { return Ok(None) };
-        let Some(conn) = &peer.conn else { return Ok(None) };
-        let had = peer.partial.len();
-        let Some((head, space)) = buffer.split_at_mut_checked(had) else { return Ok(None) };
-        let end = most.min(space.len());
-        let count = match conn.read(space.get_mut(..end).unwrap_or(&mut [])) {
-            Ok(None) => return Ok(None),
-            Ok(Some(0)) => return Ok(Some("closed by the speaker".to_owned())),
-            Ok(Some(count)) => count,
-            Err(error) => return Ok(Some(error.to_string())),
-        };
-        head.copy_from_slice(&peer.partial);
-        peer.partial.clear();
-        let spec = peer.spec;
-        let now = Instant::now();
-        let mut rest = buffer.get(..had + count).unwrap_or(&[]);
-        loop {
-            match parse::message(rest) {
-                Ok(Some((kind, body, after))) => {
-                    rest = after;
-                    let verdict = self.message(number, kind, body, now);
-                    if let Some(why) =
-                        verdict.map_err(|fault| Failure::Malformed { peer: spec.addr, fault })?
-                    {
-                        return Ok(Some(why));
-                    }
-                }
-                Ok(None) => break,
-                Err(fault) => return Err(Failure::Malformed { peer: spec.addr, fault }),
-            }
-        }
-        if let Some(peer) = self.peers.get_mut(number) {
-            peer.partial.extend_from_slice(rest);
-        }
-        Ok(None)
+        Ok(count.unwrap_or(0))
     }
 
     fn send_churn(&mut self) -> Result<(), Failure> {
