@@ -97,21 +97,29 @@ impl AttrTable {
     }
 
     fn find(&mut self, set: &AttrSet, hash: AttrHash) -> Option<AttrId> {
-        let same = |id: &u32| {
-            self.entries.get(*id).is_some_and(|e| e.hash == hash && e.set.as_ref().is_some_and(|s| s == set))
+        let same = |id: u32| {
+            self.entries.get(id).is_some_and(|e| e.hash == hash && e.set.as_ref().is_some_and(|s| s == set))
         };
         let id = AttrId(self.index.find(hash, same)?);
         self.retain(id);
         Some(id)
     }
 
-    /// The slot where a set of this hash probably is, without a look at it.
-    pub(crate) fn candidate(&self, hash: AttrHash) -> Option<u32> {
-        self.index.find(hash, |_| true)
+    /// Brings sets of these hashes, and where a new one would be put, into the cache.
+    pub(crate) fn touch(&self, hashes: &[AttrHash], slots: &mut Vec<u32>) {
+        self.touch_index(hashes.iter().copied());
+        slots.clear();
+        slots.extend(hashes.iter().filter_map(|hash| self.index.find(*hash, |_| true)));
+        self.touch_slots(slots);
     }
 
-    /// Brings sets that slots may hold, as [`AttrTable::candidate`] finds them, into the cache.
-    pub(crate) fn touch(&self, slots: &[u32]) {
+    /// Brings everything that releasing these will need into the cache.
+    pub(crate) fn touch_release(&self, slots: &[u32]) {
+        self.touch_slots(slots);
+        self.touch_index(slots.iter().filter_map(|slot| self.entries.get(*slot)).map(|entry| entry.hash));
+    }
+
+    fn touch_slots(&self, slots: &[u32]) {
         let sets = || slots.iter().filter_map(|slot| self.entries.get(*slot));
         black_box(sets().fold(0, |sum, entry| sum ^ entry.hash.0));
         let octets = sets().filter_map(|entry| entry.set.as_ref()).map(AttrSet::octets);
@@ -120,10 +128,8 @@ impl AttrTable {
         );
     }
 
-    /// Brings their places in the index into the cache.
-    pub(crate) fn touch_index(&self, slots: &[u32]) {
-        let hashes = slots.iter().filter_map(|slot| self.entries.get(*slot)).map(|entry| entry.hash);
-        black_box(hashes.fold(0, |sum, hash| sum ^ self.candidate(hash).unwrap_or(0)));
+    fn touch_index(&self, hashes: impl Iterator<Item = AttrHash>) {
+        black_box(hashes.fold(0, |sum, hash| sum ^ self.index.first_tag(hash)));
     }
 
     fn insert(&mut self, set: AttrSet, hash: AttrHash, gist: Gist) -> AttrId {
@@ -140,7 +146,7 @@ impl AttrTable {
             return AttrId::NONE;
         };
         self.set_bytes += bytes;
-        self.index.insert(hash, id, hash_of(&self.entries));
+        self.index.insert(hash, id);
         AttrId(id)
     }
 
@@ -197,7 +203,7 @@ impl AttrTable {
         let Some(entry) = self.entries.get(id.0) else { return };
         let (hash, next_hop) = (entry.hash, entry.next_hop);
         self.set_bytes -= entry.set.as_ref().map_or(0, set_bytes);
-        self.index.remove(hash, id.0, hash_of(&self.entries));
+        self.index.remove(hash, id.0);
         self.entries.free(id.0);
         self.next_hops.release(next_hop);
     }
@@ -224,10 +230,6 @@ impl AttrTable {
     pub(crate) fn next_hops_mut(&mut self) -> &mut NextHopTable {
         &mut self.next_hops
     }
-}
-
-fn hash_of(entries: &Slab<Entry>) -> impl Fn(u32) -> AttrHash {
-    move |slot| entries.get(slot).map_or(AttrHash::default(), |entry| entry.hash)
 }
 
 /// The octets and the two counts in front of them, as jemalloc rounds them, with which the daemon is built:

@@ -98,11 +98,7 @@ impl Shard {
         }
         ahead.v4.touch(&self.v4);
         ahead.v6.touch(&self.v6);
-        let announced = |(update, _): &(&Ingest, _)| matches!(update, Ingest::Announce(..));
-        let hashes = updates.iter().zip(&ahead.hashes).filter(announced);
-        ahead.sets.extend(hashes.filter_map(|(_, hash)| self.core.attrs.candidate(*hash)));
-        self.core.attrs.touch(&ahead.sets);
-        ahead.sets.clear();
+        self.core.attrs.touch(&ahead.hashes, &mut ahead.sets);
         self.core.ahead = ahead;
     }
 }
@@ -110,10 +106,9 @@ impl Shard {
 impl Ahead {
     /// Brings what releasing the sets will need into the cache.
     pub(super) fn touch_graves(&mut self, attrs: &AttrTable, graves: &[Grave]) {
-        self.sets.extend(graves.iter().map(|grave| grave.id.0));
-        attrs.touch(&self.sets);
-        attrs.touch_index(&self.sets);
         self.sets.clear();
+        self.sets.extend(graves.iter().map(|grave| grave.id.0));
+        attrs.touch_release(&self.sets);
     }
 }
 
