@@ -101,6 +101,12 @@ impl<T: Link + Copy> Classes<T> {
         self.slabs.iter().map(|slab| slab.live() as usize).sum()
     }
 
+    /// How often room was made for a chunk, of any class.
+    #[cfg(test)]
+    pub(crate) fn made(&self) -> usize {
+        self.slabs.iter().map(Slab::made).sum()
+    }
+
     /// Heap octets.
     pub(crate) fn bytes(&self) -> usize {
         self.slabs.iter().map(Slab::bytes).sum()

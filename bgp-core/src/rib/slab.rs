@@ -21,6 +21,9 @@ pub(crate) struct Slab<T> {
     /// Chunks with room; the last one is used first.
     open: Vec<u32>,
     live: u32,
+    /// How often room was made for a chunk.
+    #[cfg(test)]
+    made: usize,
 }
 
 #[derive(Debug)]
@@ -38,7 +41,15 @@ impl<T: Link> Slab<T> {
     /// Slots of `width` items (at least 1), about `chunk_items` of them in a chunk.
     pub(crate) fn new(width: u32, chunk_items: u32) -> Self {
         let shift = (chunk_items / width.max(1)).max(1).ilog2();
-        Self { width: width.max(1), shift, chunks: Vec::new(), open: Vec::new(), live: 0 }
+        Self {
+            width: width.max(1),
+            shift,
+            chunks: Vec::new(),
+            open: Vec::new(),
+            live: 0,
+            #[cfg(test)]
+            made: 0,
+        }
     }
 
     /// The chunk of a slot and where in it the slot begins.
@@ -96,6 +107,10 @@ impl<T: Link> Slab<T> {
         } else {
             if chunk.items.capacity() == 0 {
                 chunk.items.reserve_exact(per_chunk * width);
+                #[cfg(test)]
+                {
+                    self.made += 1;
+                }
             }
             let within = chunk.items.len() / width;
             if width == 1 {
@@ -173,6 +188,12 @@ impl<T: Link> Slab<T> {
     /// Slots in use.
     pub(crate) fn live(&self) -> u32 {
         self.live
+    }
+
+    /// How often room was made for a chunk.
+    #[cfg(test)]
+    pub(crate) fn made(&self) -> usize {
+        self.made
     }
 
     /// Heap octets that hold or held content since their chunk was last empty.
