@@ -240,3 +240,6 @@ impl Task {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,3 +19,5 @@ pub mod session_task;
 pub mod shard;
 pub mod socket;
 pub mod supervisor;
+#[cfg(test)]
+mod testing;

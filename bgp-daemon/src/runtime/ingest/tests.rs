@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use bgp_core::policy::PolicyId;
 use bgp_core::rib;
 use bgp_core::types::{AttrBuilder, NlriBlock, Origin, V4Key};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::*;
-use crate::config::model::Mode;
-use crate::config::{self, Host};
 use crate::runtime::shard::{Rounds, SHARD_QUEUE};
 use crate::runtime::supervisor::Event;
+use crate::runtime::testing::peer_settings;
 
 const V4: Family = Family::IPV4_UNICAST;
 
@@ -24,23 +22,11 @@ struct Bench {
     _settings: watch::Sender<PeerSettings>,
 }
 
-fn settings() -> PeerSettings {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("p.toml");
-    let text = "[node]\nasn = 64512\nrouter-id = \"192.0.2.1\"\nlisten = []\n\
-                [[neighbor]]\naddress = \"192.0.2.9\"\nasn = 64512\n";
-    std::fs::write(&path, text).unwrap();
-    let host = Host { name: "a".to_owned(), addresses: Vec::new() };
-    let config = config::load(&path, Mode::Agent, &host).unwrap().config;
-    let neighbor = config.neighbors.into_iter().next().unwrap();
-    PeerSettings { neighbor, import: PolicyId::ACCEPT, export: PolicyId::ACCEPT }
-}
-
 fn bench(shards: usize) -> Bench {
     let rounds = Arc::new(Rounds::new(shards));
     let (shards, queues): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(SHARD_QUEUE)).unzip();
     let shards = Shards::new(shards, rounds);
-    let (sender, reader) = watch::channel(settings());
+    let (sender, reader) = watch::channel(peer_settings());
     let (mail, news) = mpsc::channel(8);
     let ingest = ShardIngest::new(PeerId(1), shards.clone(), reader, Mail::new(mail));
     Bench { ingest, queues, shards, news, _settings: sender }

@@ -42,21 +42,7 @@ pub struct Setup {
 pub fn spawn(setup: Setup) -> io::Result<(ShardSender, JoinHandle<()>)> {
     let (sender, queue) = mpsc::channel(SHARD_QUEUE);
     let name = format!("rib-{}", setup.id.0);
-    let mut worker = Worker {
-        sink: Sink { export: Export::new(setup.id), fib: FibChanges::new(setup.program) },
-        shard: setup.shard,
-        place: Place::new(setup.rounds, usize::from(setup.id.0)),
-        hurry: false,
-        urgent: false,
-        busy_until: Instant::now(),
-        route_task: setup.fib,
-        queue,
-        inbox: Inbox::default(),
-        outbox: Outbox::default(),
-        batches: Vec::new(),
-        leaving: Vec::new(),
-        waiting: Vec::new(),
-    };
+    let mut worker = Worker::new(setup, queue);
     let thread = std::thread::Builder::new().name(name).spawn(move || {
         // A table that was left half changed must not announce anything.
         let run = std::panic::AssertUnwindSafe(|| worker.run());
@@ -103,6 +89,24 @@ impl ChangeSink for Sink {
 }
 
 impl Worker {
+    fn new(setup: Setup, queue: mpsc::Receiver<ShardMessage>) -> Self {
+        Self {
+            sink: Sink { export: Export::new(setup.id), fib: FibChanges::new(setup.program) },
+            shard: setup.shard,
+            place: Place::new(setup.rounds, usize::from(setup.id.0)),
+            hurry: false,
+            urgent: false,
+            busy_until: Instant::now(),
+            route_task: setup.fib,
+            queue,
+            inbox: Inbox::default(),
+            outbox: Outbox::default(),
+            batches: Vec::new(),
+            leaving: Vec::new(),
+            waiting: Vec::new(),
+        }
+    }
+
     fn run(&mut self) {
         let mut more = false;
         loop {
@@ -311,3 +315,6 @@ const FLUSH: usize = 512;
 const MAKE_WAY: Duration = Duration::from_millis(2);
 /// Destinations looked at in one go by work that is spread out: sweeps, new policies, next hops.
 const BACKGROUND: usize = 4096;
+
+#[cfg(test)]
+mod tests;
