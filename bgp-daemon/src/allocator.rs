@@ -18,3 +18,34 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 static OPTIONS: &Options = b"narenas:2,background_thread:true,dirty_decay_ms:500,muzzy_decay_ms:0\0";
 
 type Options = [u8; 69];
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use bgp_daemon::runtime::allocator::statistics;
+
+    const MUCH: u64 = 64 << 20;
+
+    #[test]
+    fn what_is_taken_and_given_back_shows_in_the_statistics() {
+        let before = statistics().unwrap();
+        let taken = std::hint::black_box(vec![1_u8; MUCH as usize]);
+        let with = statistics().unwrap();
+        assert!(with.allocated >= before.allocated + MUCH, "{before:?} {with:?}");
+        assert!(with.active >= with.allocated && with.resident >= with.active, "{with:?}");
+        assert!(with.metadata > 0 && with.resident < with.allocated + MUCH, "{with:?}");
+        drop(taken);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let after = statistics().unwrap();
+            assert!(after.allocated < before.allocated + MUCH / 2, "{after:?}");
+            // Pages that are free go back to the system in the background; their addresses stay.
+            if after.resident < before.resident + MUCH / 2 && after.retained >= MUCH / 2 {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{before:?} {after:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::api::{
-    DaemonState, Explanation, FibReport, Group, MemoryUse, Peer, PeerKind, RestartState, Route, RouteFlags,
-    SessionState, Status,
+    AllocatorUse, DaemonState, Explanation, FibReport, Group, MemoryUse, Peer, PeerKind, RestartState, Route,
+    RouteFlags, SessionState, Status,
 };
 use super::table::{Column, Table, age, left, octets, right};
 
@@ -47,6 +47,9 @@ pub fn status(status: &Status, now: u64) -> String {
     for memory in &status.memory {
         line("memory", memory_line(memory));
     }
+    if let Some(allocator) = &status.allocator {
+        line("allocator", allocator_line(allocator, &status.memory));
+    }
     for problem in &status.problems {
         line("problem", problem.clone());
     }
@@ -62,6 +65,22 @@ fn memory_line(memory: &MemoryUse) -> String {
         octets(memory.bytes),
         each(memory.per_destination, "destination"),
         each(memory.per_path, "path")
+    )
+}
+
+/// Allocated beside what the components account for, so that the difference is seen.
+fn allocator_line(allocator: &AllocatorUse, memory: &[MemoryUse]) -> String {
+    let whole = ["other", "resident"];
+    let parts = memory.iter().filter(|part| !whole.contains(&&*part.component));
+    let accounted: u64 = parts.map(|part| part.bytes).sum();
+    format!(
+        "{} allocated for {} accounted, {} active, {} metadata, {} resident, {} retained",
+        octets(allocator.allocated),
+        octets(accounted),
+        octets(allocator.active),
+        octets(allocator.metadata),
+        octets(allocator.resident),
+        octets(allocator.retained)
     )
 }
 

@@ -2,6 +2,7 @@
 //! crates.
 
 pub mod addresses;
+pub mod allocator;
 pub mod backend;
 pub mod deadline;
 pub mod deferral;

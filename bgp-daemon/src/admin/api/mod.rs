@@ -22,7 +22,9 @@ pub use peers::{
     RestartState, SessionState,
 };
 pub use routes::{Attributes, ExplainedPath, ExplainedPeer, Explanation, Route, RouteFlags, Routes};
-pub use status::{ConfigReport, ConfigStatus, DaemonState, MemoryUse, PeerCounts, Status, TableCounts};
+pub use status::{
+    AllocatorUse, ConfigReport, ConfigStatus, DaemonState, MemoryUse, PeerCounts, Status, TableCounts,
+};
 
 /// Version of these types, in every reply as `schema`.
 pub const SCHEMA: u32 = 1;

@@ -55,6 +55,8 @@ pub struct Status {
     pub fib: FibStatus,
     /// Bytes held, by component.
     pub memory: Vec<MemoryUse>,
+    /// The same as the allocator counts it; absent where it does not.
+    pub allocator: Option<AllocatorUse>,
     /// Resources that were skipped and other things an operator should look at.
     pub problems: Vec<String>,
 }
@@ -117,6 +119,22 @@ pub struct MemoryUse {
     pub per_destination: Option<f64>,
     /// Bytes for each path; absent without paths.
     pub per_path: Option<f64>,
+}
+
+/// Memory as the allocator counts it, bytes.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct AllocatorUse {
+    /// In use by the program, each piece rounded up to a size the allocator hands out.
+    pub allocated: u64,
+    /// Pages with something in use in them.
+    pub active: u64,
+    /// What the allocator needs for itself.
+    pub metadata: u64,
+    /// Pages that are in memory: `active`, `metadata`, and free pages about to go back to the system.
+    pub resident: u64,
+    /// Addresses kept of pages that went back: not in memory.
+    pub retained: u64,
 }
 
 /// `GET /v1/config`.

@@ -162,7 +162,22 @@ impl Snapshot {
             by_component(|part| part.per_path),
         )?;
         let items = memory.iter().filter_map(|part| Some(([("component", &*part.component)], part.items?)));
-        page.gauges("memory_items", "Things held by a component, where they can be counted.", None, items)
+        page.gauges("memory_items", "Things held by a component, where they can be counted.", None, items)?;
+        let Some(allocator) = &self.status.allocator else { return Ok(()) };
+        let counts = [
+            ("allocated", allocator.allocated),
+            ("active", allocator.active),
+            ("metadata", allocator.metadata),
+            ("resident", allocator.resident),
+            ("retained", allocator.retained),
+        ];
+        page.gauges(
+            "allocator",
+            "Memory as the allocator counts it: in use, in pages with something in use, for itself, in \
+             memory, and addresses of pages given back.",
+            Some(&Unit::Bytes),
+            counts.map(|(name, count)| ([("kind", name)], count)),
+        )
     }
 }
 

@@ -198,6 +198,13 @@ pub(crate) fn status() -> Status {
                 per_path: None,
             },
         ],
+        allocator: Some(AllocatorUse {
+            allocated: 3 << 20,
+            active: 4 << 20,
+            metadata: 2 << 20,
+            resident: 7 << 20,
+            retained: 40 << 20,
+        }),
         problems: Vec::new(),
     }
 }

@@ -10,6 +10,7 @@ use super::{ms, now_ms};
 use crate::admin::api::{ConfigReport, ConfigStatus, DaemonState, PeerCounts, Status, TableCounts};
 use crate::config::effective;
 use crate::config::model::Mode;
+use crate::runtime::allocator;
 use crate::runtime::shard::{ReadView, ShardMessage};
 use crate::runtime::supervisor::{Supervisor, Withheld};
 
@@ -47,6 +48,7 @@ impl Supervisor {
             tables: self.tables(&shards),
             fib: super::fib::fib_status(&snapshot),
             memory: memory::report(&shards, groups.iter().map(|group| group.report.figures.log_bytes).sum()),
+            allocator: allocator::statistics(),
             problems: self.problems(),
         }
     }
