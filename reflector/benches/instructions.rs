@@ -38,7 +38,7 @@ struct Case {
 }
 
 const CASES: [Case; 11] = [
-    Case { name: "decode-short", unit: "UPDATE of 7 prefixes", limit: 2420, run: || decode(7) / 7 },
+    Case { name: "decode-short", unit: "UPDATE of 7 prefixes", limit: 2320, run: || decode(7) / 7 },
     Case { name: "decode-long", unit: "route, 500 an UPDATE", limit: 70, run: || decode(500) },
     Case { name: "divide", unit: "route, to one of two shards", limit: 90, run: divide },
     Case { name: "import-new", unit: "route", limit: 1060, run: import_new },
@@ -46,7 +46,7 @@ const CASES: [Case; 11] = [
     Case { name: "withdraw", unit: "route", limit: 610, run: withdraw },
     Case { name: "decide", unit: "destination of one path", limit: 350, run: || decide(1) },
     Case { name: "decide-ties", unit: "destination of four equal paths", limit: 2005, run: || decide(4) },
-    Case { name: "decide-export", unit: "route to one group", limit: 1195, run: || tell(Stage::Export) },
+    Case { name: "decide-export", unit: "route to one group", limit: 1130, run: || tell(Stage::Export) },
     Case { name: "pack", unit: "route to one group", limit: 140, run: || tell(Stage::Pack) },
     Case { name: "tell-withdrawn", unit: "route to one group", limit: 895, run: tell_withdrawn },
 ];

@@ -109,6 +109,25 @@ pub enum Verdict {
     Reject,
 }
 
+/// What a chain came to, and how.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Outcome {
+    /// What it says.
+    pub verdict: Verdict,
+    /// Where the rule is that decided; `None` when the chain ended without one.
+    pub at: Option<At>,
+    /// What the rules set on purpose: an attribute that would not be sent on its own account is sent when the
+    /// policy asks for it, also with the value it had.
+    pub chosen: Chosen,
+}
+
+/// The place of a rule in a policy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct At {
+    list: usize,
+    rule: usize,
+}
+
 /// Which rule decided, for `explain`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Decider {
@@ -166,20 +185,15 @@ impl Policy {
         self.run(subject).verdict
     }
 
-    /// As [`Policy::apply`], with what the rules set on purpose: an attribute that would not be sent on
-    /// its own account is sent when the policy asks for it, also with the value it had.
-    pub fn apply_choosing(&self, subject: &Subject<'_>) -> (Verdict, Chosen) {
-        let outcome = self.run(subject);
-        (outcome.verdict, outcome.chosen)
-    }
-
     /// As [`Policy::apply`], with the rule that decided; `None` when the chain ended without one.
     pub fn explain(&self, subject: &Subject<'_>) -> (Verdict, Option<Decider>) {
         let outcome = self.run(subject);
-        let decider = outcome.at.and_then(|(list, rule)| {
-            self.lists.get(list).map(|list| Decider { list: Arc::clone(&list.name), rule })
-        });
-        (outcome.verdict, decider)
+        (outcome.verdict, outcome.at.and_then(|at| self.decider(at)))
+    }
+
+    /// The rule at a place of an [`Outcome`] of this policy.
+    pub fn decider(&self, at: At) -> Option<Decider> {
+        self.lists.get(at.list).map(|list| Decider { list: Arc::clone(&list.name), rule: at.rule })
     }
 
     /// Finds the rules that [`Policy::apply`] would go by, at a fraction of its cost, as edits are only made
@@ -205,7 +219,8 @@ impl Policy {
         Some(Trace(met))
     }
 
-    fn run(&self, subject: &Subject<'_>) -> Outcome {
+    /// As [`Policy::apply`], with all there is to say about it.
+    pub fn run(&self, subject: &Subject<'_>) -> Outcome {
         let mut edited: Option<AttrSet> = None;
         let mut chosen = Chosen::default();
         for (l, list) in self.lists.iter().enumerate() {
@@ -214,7 +229,7 @@ impl Policy {
                 if !rule.matches.iter().all(|m| m.holds(&seen)) {
                     continue;
                 }
-                let at = Some((l, r));
+                let at = Some(At { list: l, rule: r });
                 // A route about to be rejected needs no new attributes.
                 if rule.action == Action::Reject {
                     return Outcome { verdict: Verdict::Reject, at, chosen };
@@ -231,12 +246,4 @@ impl Policy {
         }
         Outcome { verdict: Verdict::Reject, at: None, chosen }
     }
-}
-
-/// What a run came to.
-struct Outcome {
-    verdict: Verdict,
-    /// List and rule that decided.
-    at: Option<(usize, usize)>,
-    chosen: Chosen,
 }

@@ -219,21 +219,20 @@ fn a_next_hop_is_set_on_routes_of_its_family_alone() {
         assert_eq!(set.next_hop(), Some(expected), "{prefix}");
     }
     let other = editing(vec![Edit::NextHop(v6)]);
-    assert_eq!(
-        other.apply_choosing(&subject("10.0.0.0/8", &attrs)),
-        (Verdict::Accept(None), Chosen::default())
-    );
+    let outcome = other.run(&subject("10.0.0.0/8", &attrs));
+    assert_eq!((outcome.verdict, outcome.chosen), (Verdict::Accept(None), Chosen::default()));
 }
 
 #[test]
 fn what_was_set_on_purpose_is_told_although_nothing_changed() {
     let same = NextHop::V4(Ipv4Addr::new(192, 0, 2, 1));
     let attrs = attrs();
-    let chosen = |policy: &Policy| policy.apply_choosing(&subject("10.0.0.0/8", &attrs));
-    let expected = (Verdict::Accept(None), Chosen { med: false, next_hop: true });
-    assert_eq!(chosen(&editing(vec![Edit::NextHop(same)])), expected);
-    assert!(chosen(&editing(vec![Edit::Med(3)])).1.med);
-    assert_eq!(chosen(&Policy::accept()).1, Chosen::default());
+    let run = |policy: &Policy| policy.run(&subject("10.0.0.0/8", &attrs));
+    let outcome = run(&editing(vec![Edit::NextHop(same)]));
+    assert_eq!(outcome.verdict, Verdict::Accept(None));
+    assert_eq!(outcome.chosen, Chosen { med: false, next_hop: true });
+    assert!(run(&editing(vec![Edit::Med(3)])).chosen.med);
+    assert_eq!(run(&Policy::accept()).chosen, Chosen::default());
 }
 
 #[test]
@@ -313,9 +312,9 @@ fn equal_traces_mean_equal_verdicts() {
     for second in 0..=255 {
         let prefix = format!("10.{second}.0.0/16");
         let subject = subject(&prefix, &attrs);
-        let verdict = policy.apply_choosing(&subject);
-        let first = by_trace.entry(policy.trace(&subject).unwrap()).or_insert_with(|| verdict.clone());
-        assert_eq!(*first, verdict, "{prefix}");
+        let outcome = policy.run(&subject);
+        let first = by_trace.entry(policy.trace(&subject).unwrap()).or_insert_with(|| outcome.clone());
+        assert_eq!(*first, outcome, "{prefix}");
     }
     assert_eq!(by_trace.len(), 5);
     let subject = subject("10.0.0.0/16", &attrs);

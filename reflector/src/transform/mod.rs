@@ -3,10 +3,10 @@
 //! A pure function of the attributes after import, where they come from, and the group's key and policy;
 //! so the result is never stored with a route but derived again when it must be sent again.
 
-use bgp_core::policy::{Chosen, Decider, Policy, RouteSource, Subject, Verdict};
+use bgp_core::policy::{At, Chosen, Decider, Outcome, Policy, RouteSource, Subject, Verdict};
 use bgp_core::rib::{PeerInfo, PeerKind};
-use bgp_core::types::attr::flags;
-use bgp_core::types::{AttrBuilder, AttrCode, AttrSet, Family, NextHop, Origin, RouterId};
+use bgp_core::types::attr::{ExtCommunity, flags};
+use bgp_core::types::{AttrBuilder, AttrCode, AttrSet, Family, NextHop, Origin, RawAttr, RouterId};
 use ipnet::IpNet;
 
 use crate::group::{GroupKey, NextHopRule};
@@ -54,17 +54,7 @@ impl Transform {
         route: &Subject<'_>,
         source: Source,
     ) -> Option<AttrSet> {
-        if forbidden(key, route.attrs, source).is_some() {
-            return None;
-        }
-        let (verdict, chosen) = policy.apply_choosing(route);
-        let Verdict::Accept(edited) = verdict else { return None };
-        let attrs = edited.as_ref().unwrap_or(route.attrs);
-        // The policy may just have said that nobody outside should hear it.
-        if edited.is_some() && !communities_allow(attrs, key.role) {
-            return None;
-        }
-        self.write(key, Edited { attrs, chosen }, source)
+        self.derive(key, policy, route, source).0.ok()
     }
 
     /// Why [`Transform::outgoing`] has attributes for a route or has none: the rule of the policy that lets
@@ -79,64 +69,88 @@ impl Transform {
         route: &Subject<'_>,
         source: Source,
     ) -> Result<Option<Decider>, HeldBack> {
-        if let Some(why) = forbidden(key, route.attrs, source) {
-            return Err(why);
-        }
-        let (verdict, decider) = policy.explain(route);
-        match verdict {
-            Verdict::Reject => Err(HeldBack::Policy(decider)),
-            Verdict::Accept(Some(edited)) if !communities_allow(&edited, key.role) => {
-                Err(HeldBack::Community)
-            }
-            Verdict::Accept(_) => {
-                self.outgoing(key, policy, route, source).map(|_| decider).ok_or(HeldBack::NextHop)
-            }
+        let (derived, at) = self.derive(key, policy, route, source);
+        let decider = at.and_then(|at| policy.decider(at));
+        match derived {
+            Ok(_) => Ok(decider),
+            Err(HeldBack::Policy(_)) => Err(HeldBack::Policy(decider)),
+            Err(why) => Err(why),
         }
     }
 
+    /// Everything that must hold, in order, and the place in the policy that decided. Its name is left out of
+    /// [`HeldBack::Policy`]: it is shared, and counted, with other threads.
+    fn derive(
+        &mut self,
+        key: &GroupKey,
+        policy: &Policy,
+        route: &Subject<'_>,
+        source: Source,
+    ) -> (Result<AttrSet, HeldBack>, Option<At>) {
+        if let Some(why) = forbidden(key, route.attrs, source) {
+            return (Err(why), None);
+        }
+        let Outcome { verdict, at, chosen } = policy.run(route);
+        let derived = match &verdict {
+            Verdict::Reject => Err(HeldBack::Policy(None)),
+            // The policy may just have said that nobody outside should hear it.
+            Verdict::Accept(Some(edited)) if !communities_allow(edited, key.role) => Err(HeldBack::Community),
+            Verdict::Accept(edited) => {
+                let attrs = edited.as_ref().unwrap_or(route.attrs);
+                self.write(key, Edited { attrs, chosen }, source).ok_or(HeldBack::NextHop)
+            }
+        };
+        (derived, at)
+    }
+
+    /// One walk over the attributes. What is changed is so in its place: in ascending order they are written
+    /// once.
     fn write(&mut self, key: &GroupKey, edited: Edited<'_>, source: Source) -> Option<AttrSet> {
-        let attrs = edited.attrs;
-        let next_hop = next_hop(key, edited, source)?;
+        let internal = key.role.is_internal();
         let out = &mut self.builder;
         out.clear();
-        // What is changed is so in its place: attributes in ascending order need not be sorted.
-        for attr in attrs.iter() {
+        for attr in edited.attrs.iter() {
             let sent = match attr.code {
+                AttrCode::AS_PATH if internal => true,
                 AttrCode::AS_PATH => {
-                    as_path(out, key, attrs);
+                    out.prepended(attr.as_path(), key.speaker.asn);
                     continue;
                 }
                 AttrCode::NEXT_HOP => {
-                    out.next_hop(next_hop);
+                    out.next_hop(next_hop(key, NextHop::from_octets(attr.value), edited.chosen, source)?);
+                    continue;
+                }
+                AttrCode::EXT_COMMUNITIES if !internal => {
+                    transitive(out, &attr);
                     continue;
                 }
                 AttrCode::AS4_PATH | AttrCode::AS4_AGGREGATOR => false,
                 AttrCode::MP_REACH_NLRI | AttrCode::MP_UNREACH_NLRI => false,
                 AttrCode::ORIGINATOR_ID | AttrCode::CLUSTER_LIST => is_reflection(source.role, key.role),
-                AttrCode::LOCAL_PREF => key.role.is_internal(),
-                AttrCode::MED => key.role.is_internal() || edited.may_send_med(source.role),
+                AttrCode::LOCAL_PREF => internal,
+                AttrCode::MED => internal || edited.may_send_med(source.role),
                 // Non-transitive and not understood: it ends here (RFC 4271 §5).
                 code => code.category().is_some() || attr.flags & flags::TRANSITIVE != 0,
             };
-            if sent {
-                let unknown = attr.code.category().is_none() && source.role != PeerRole::Local;
-                let partial = if unknown { flags::PARTIAL } else { 0 };
-                out.set_raw(attr.code, attr.flags | partial, attr.value);
+            let unknown = attr.code.category().is_none() && source.role != PeerRole::Local;
+            if sent && unknown && attr.flags & flags::PARTIAL == 0 {
+                out.set_raw(attr.code, attr.flags | flags::PARTIAL, attr.value);
+            } else if sent {
+                out.copy(&attr);
             }
         }
         if !out.contains(AttrCode::ORIGIN) {
             out.origin(Origin::Igp);
         }
         if !out.contains(AttrCode::AS_PATH) {
-            as_path(out, key, attrs);
+            let own = if internal { &[][..] } else { &[key.speaker.asn] };
+            out.as_sequence(own);
         }
         if !out.contains(AttrCode::NEXT_HOP) {
-            out.next_hop(next_hop);
+            out.next_hop(next_hop(key, None, edited.chosen, source)?);
         }
-        if key.role.is_internal() {
-            internal(out, key, source);
-        } else {
-            external(out, attrs);
+        if internal {
+            for_internal(out, key, source);
         }
         Some(out.build())
     }
@@ -183,7 +197,8 @@ impl Edited<'_> {
     }
 }
 
-fn internal(out: &mut AttrBuilder, key: &GroupKey, source: Source) {
+/// What internal peers must find.
+fn for_internal(out: &mut AttrBuilder, key: &GroupKey, source: Source) {
     if !out.contains(AttrCode::LOCAL_PREF) {
         out.local_pref(DEFAULT_LOCAL_PREF);
     }
@@ -195,31 +210,22 @@ fn internal(out: &mut AttrBuilder, key: &GroupKey, source: Source) {
     }
 }
 
-fn as_path(out: &mut AttrBuilder, key: &GroupKey, attrs: &AttrSet) {
-    if key.role.is_internal() {
-        out.as_path(attrs.as_path().octets());
-    } else {
-        out.as_path(&attrs.as_path().prepended(&[key.speaker.asn]));
+/// EXTENDED_COMMUNITIES as an external peer is sent them (RFC 4360 §6).
+fn transitive(out: &mut AttrBuilder, attr: &RawAttr<'_>) {
+    let all = || attr.ext_communities();
+    if all().all(ExtCommunity::is_transitive) {
+        return out.copy(attr);
+    }
+    let kept: Vec<u8> = all().filter(|c| c.is_transitive()).flat_map(|c| c.0).collect();
+    if !kept.is_empty() {
+        out.set_raw(attr.code, attr.flags, &kept);
     }
 }
 
-fn external(out: &mut AttrBuilder, attrs: &AttrSet) {
-    if attrs.ext_communities().any(|community| !community.is_transitive()) {
-        // RFC 4360 §6
-        let kept: Vec<u8> = attrs.ext_communities().filter(|c| c.is_transitive()).flat_map(|c| c.0).collect();
-        if kept.is_empty() {
-            out.remove(AttrCode::EXT_COMMUNITIES);
-        } else {
-            let flags = attrs.raw(AttrCode::EXT_COMMUNITIES).map_or(0, |attr| attr.flags);
-            out.set_raw(AttrCode::EXT_COMMUNITIES, flags, &kept);
-        }
-    }
-}
-
-/// The next hop to send; `None` if there is none that the members could use.
-fn next_hop(key: &GroupKey, edited: Edited<'_>, source: Source) -> Option<NextHop> {
-    let next_hop = match edited.attrs.next_hop() {
-        Some(chosen) if edited.chosen.next_hop => chosen,
+/// The next hop to send instead of `theirs`; `None` if there is none that the members could use.
+fn next_hop(key: &GroupKey, theirs: Option<NextHop>, chosen: Chosen, source: Source) -> Option<NextHop> {
+    let next_hop = match theirs {
+        Some(theirs) if chosen.next_hop => theirs,
         Some(theirs) if keeps(key, source) => match theirs {
             // A link-local address means nothing beyond the link it came from (RFC 2545 §3).
             NextHop::V6WithLinkLocal { global, .. } => NextHop::V6(global),

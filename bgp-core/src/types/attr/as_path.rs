@@ -118,11 +118,16 @@ impl<'a> AsPath<'a> {
 
     /// The path with `asns` in front, as octets (RFC 4271 §5.1.2); at most 255 are taken.
     pub fn prepended(self, asns: &[Asn]) -> Vec<u8> {
-        let asns = asns.get(..255).unwrap_or(asns);
         let mut out = Vec::with_capacity(self.0.len() + 2 + 4 * asns.len());
+        self.prepend(asns, &mut out);
+        out
+    }
+
+    /// Appends the octets of [`AsPath::prepended`] to `out`.
+    pub(super) fn prepend(self, asns: &[Asn], out: &mut Vec<u8>) {
+        let asns = asns.get(..255).unwrap_or(asns);
         if asns.is_empty() {
-            out.extend_from_slice(self.0);
-            return out;
+            return out.extend_from_slice(self.0);
         }
         let new = asns.len() as u8;
         let mut rest = self.0;
@@ -141,7 +146,6 @@ impl<'a> AsPath<'a> {
         }
         out.extend_from_slice(first);
         out.extend_from_slice(rest);
-        out
     }
 }
 

@@ -3,16 +3,21 @@
 use std::net::Ipv4Addr;
 use std::ops::Range;
 
-use super::{AttrCode, AttrSet, Community, LargeCommunity, Origin, flags};
+use super::{AsPath, AttrCode, AttrSet, Community, LargeCommunity, Origin, RawAttr, flags};
 use crate::types::{Asn, ClusterId, NextHop, RouterId};
 
 /// Collects attributes in any order and builds the canonical set; reusable to spare allocations.
 ///
-/// Values are taken as given: the decoder and the typed setters are responsible for their form.
+/// Values are taken as given: the decoder and the typed setters are responsible for their form. A value longer
+/// than 65535 octets cannot be written down and is cut; no message can carry one in. In ascending order of
+/// their codes, and none twice, attributes are written once, where the set is copied from.
 #[derive(Clone, Debug, Default)]
 pub struct AttrBuilder {
     items: Vec<Item>,
-    values: Vec<u8>,
+    /// Attributes in wire form, in the order they came.
+    octets: Vec<u8>,
+    /// These are not the set: attributes are out of order, or some were removed.
+    scattered: bool,
     scratch: Vec<u8>,
 }
 
@@ -20,7 +25,9 @@ pub struct AttrBuilder {
 struct Item {
     code: AttrCode,
     flags: u8,
-    value: Range<usize>,
+    /// Header and value.
+    wire: Range<usize>,
+    value: usize,
 }
 
 impl AttrBuilder {
@@ -32,27 +39,27 @@ impl AttrBuilder {
     /// A builder holding what `set` holds, for editing.
     pub fn edit(set: &AttrSet) -> Self {
         let mut builder = Self::new();
-        for attr in set.iter() {
-            builder.set_raw(attr.code, attr.flags, attr.value);
-        }
+        set.iter().for_each(|attr| builder.copy(&attr));
         builder
     }
 
     /// Forgets everything, keeps the memory.
     pub fn clear(&mut self) {
         self.items.clear();
-        self.values.clear();
+        self.octets.clear();
+        self.scattered = false;
     }
 
     /// Whether the attribute is present.
     pub fn contains(&self, code: AttrCode) -> bool {
-        self.items.iter().any(|item| item.code == code)
+        let beyond = !self.scattered && self.items.last().is_none_or(|last| last.code < code);
+        !beyond && self.items.iter().any(|item| item.code == code)
     }
 
     /// The value set for `code`.
     pub fn value(&self, code: AttrCode) -> Option<&[u8]> {
         let item = self.items.iter().find(|item| item.code == code)?;
-        self.values.get(item.value.clone())
+        self.octets.get(item.value..item.wire.end)
     }
 
     /// Sets or replaces an attribute.
@@ -77,20 +84,45 @@ impl AttrBuilder {
             Some(category) => category,
             None => flags & (flags::OPTIONAL | flags::TRANSITIVE | flags::PARTIAL),
         };
-        let start = self.values.len();
-        self.values.extend_from_slice(value);
-        self.items.push(Item { code, flags, value: start..self.values.len() });
+        let value = value.get(..usize::from(u16::MAX)).unwrap_or(value);
+        let start = self.octets.len();
+        match u8::try_from(value.len()) {
+            Ok(len) => self.octets.extend([flags, code.0, len]),
+            Err(_) => {
+                let [high, low] = (value.len() as u16).to_be_bytes();
+                self.octets.extend([flags | flags::EXTENDED, code.0, high, low]);
+            }
+        }
+        let header = self.octets.len() - start;
+        self.octets.extend_from_slice(value);
+        self.note(code, flags, start, header);
+    }
+
+    /// Sets or replaces an attribute as a set has it.
+    pub fn copy(&mut self, attr: &RawAttr<'_>) {
+        if self.contains(attr.code) {
+            self.remove(attr.code);
+        }
+        let start = self.octets.len();
+        self.octets.extend_from_slice(attr.wire);
+        self.note(attr.code, attr.flags, start, attr.wire.len() - attr.value.len());
+    }
+
+    fn note(&mut self, code: AttrCode, flags: u8, start: usize, header: usize) {
+        self.scattered |= self.items.last().is_some_and(|last| last.code >= code);
+        self.items.push(Item { code, flags, wire: start..self.octets.len(), value: start + header });
     }
 
     /// Removes an attribute if present.
     pub fn remove(&mut self, code: AttrCode) -> &mut Self {
-        self.items.retain(|item| item.code != code);
-        self
+        self.retain(|other, _| other != code)
     }
 
     /// Keeps the attributes for which `keep` says so, given code and flags.
     pub fn retain(&mut self, mut keep: impl FnMut(AttrCode, u8) -> bool) -> &mut Self {
+        let before = self.items.len();
         self.items.retain(|item| keep(item.code, item.flags));
+        self.scattered |= self.items.len() < before;
         self
     }
 
@@ -102,6 +134,16 @@ impl AttrBuilder {
     /// Sets AS_PATH to octets of segments with four-octet AS numbers.
     pub fn as_path(&mut self, octets: &[u8]) -> &mut Self {
         self.set_raw(AttrCode::AS_PATH, 0, octets)
+    }
+
+    /// Sets AS_PATH to `path` with `asn` in front (RFC 4271 §5.1.2).
+    pub fn prepended(&mut self, path: AsPath<'_>, asn: Asn) -> &mut Self {
+        let mut octets = std::mem::take(&mut self.scratch);
+        octets.clear();
+        path.prepend(&[asn], &mut octets);
+        self.as_path(&octets);
+        self.scratch = octets;
+        self
     }
 
     /// Sets AS_PATH to one sequence; at most 255 numbers are taken.
@@ -174,28 +216,15 @@ impl AttrBuilder {
     }
 
     /// The canonical set; the builder keeps its content.
-    ///
-    /// A value longer than 65535 octets cannot be written down and is cut; no message can carry one in.
     pub fn build(&mut self) -> AttrSet {
-        if !self.items.is_sorted_by_key(|item| item.code) {
-            self.items.sort_unstable_by_key(|item| item.code);
+        if !self.scattered {
+            return AttrSet(self.octets.as_slice().into());
         }
+        self.items.sort_unstable_by_key(|item| item.code);
         self.scratch.clear();
         for item in &self.items {
-            let value = self.values.get(item.value.clone()).unwrap_or(&[]);
-            write_attr(&mut self.scratch, item.code, item.flags, value);
+            self.scratch.extend_from_slice(self.octets.get(item.wire.clone()).unwrap_or(&[]));
         }
         AttrSet(self.scratch.as_slice().into())
     }
-}
-
-fn write_attr(out: &mut Vec<u8>, code: AttrCode, flags: u8, value: &[u8]) {
-    let len = u16::try_from(value.len()).unwrap_or(u16::MAX);
-    if let Ok(short) = u8::try_from(len) {
-        out.extend([flags, code.0, short]);
-    } else {
-        let [high, low] = len.to_be_bytes();
-        out.extend([flags | flags::EXTENDED, code.0, high, low]);
-    }
-    out.extend_from_slice(value.get(..usize::from(len)).unwrap_or(value));
 }

@@ -117,8 +117,7 @@ impl AttrSet {
 
     /// EXTENDED_COMMUNITIES; empty where absent.
     pub fn ext_communities(&self) -> impl ExactSizeIterator<Item = ExtCommunity> + '_ {
-        let (chunks, _) = self.value(AttrCode::EXT_COMMUNITIES).unwrap_or(&[]).as_chunks::<8>();
-        chunks.iter().map(|octets| ExtCommunity(*octets))
+        ext_communities(self.value(AttrCode::EXT_COMMUNITIES).unwrap_or(&[]))
     }
 
     /// ORIGINATOR_ID (RFC 4456 §8).
@@ -131,6 +130,23 @@ impl AttrSet {
         let (ids, _) = self.value(AttrCode::CLUSTER_LIST).unwrap_or(&[]).as_chunks::<4>();
         ids.iter().map(|octets| ClusterId(u32::from_be_bytes(*octets)))
     }
+}
+
+impl<'a> RawAttr<'a> {
+    /// The value as that of AS_PATH.
+    pub fn as_path(&self) -> AsPath<'a> {
+        AsPath::trusted(self.value)
+    }
+
+    /// The value as that of EXTENDED_COMMUNITIES.
+    pub fn ext_communities(&self) -> impl ExactSizeIterator<Item = ExtCommunity> + 'a {
+        ext_communities(self.value)
+    }
+}
+
+fn ext_communities(value: &[u8]) -> impl ExactSizeIterator<Item = ExtCommunity> + '_ {
+    let (chunks, _) = value.as_chunks::<8>();
+    chunks.iter().map(|octets| ExtCommunity(*octets))
 }
 
 impl fmt::Debug for AttrSet {

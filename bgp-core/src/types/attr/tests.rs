@@ -1,4 +1,7 @@
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+
+use proptest::prelude::*;
 
 use super::*;
 use crate::types::{Asn, NextHop};
@@ -108,5 +111,49 @@ fn next_hops_have_4_16_or_32_octets() {
         let (octets, found) = hop.octets();
         assert_eq!((found, NextHop::from_octets(&octets[..len])), (len, Some(hop)));
         assert_eq!(NextHop::from_octets(&octets[..len - 1]), None);
+    }
+}
+
+proptest! {
+    /// Whether attributes come in order and are written once, or are replaced, removed and sorted.
+    #[test]
+    fn a_builder_builds_what_was_set_last(
+        steps in proptest::collection::vec((0..5_u8, 60..68_u8, 0..520_usize), 0..24), ascending: bool
+    ) {
+        let mut steps = steps;
+        if ascending {
+            steps.sort_by_key(|(_, code, _)| *code);
+        }
+        let mut builder = AttrBuilder::new();
+        let mut set = BTreeMap::new();
+        for (what, code, len) in steps {
+            let code = AttrCode(code);
+            match what {
+                0 => {
+                    builder.remove(code);
+                    set.remove(&code);
+                }
+                1 => {
+                    let other = AttrBuilder::new().set_raw(code, 0xe0, &vec![1; len]).build();
+                    other.iter().for_each(|attr| builder.copy(&attr));
+                    set.insert(code, (0xe0, vec![1; len]));
+                }
+                2 => prop_assert_eq!(builder.contains(code), set.contains_key(&code)),
+                _ => {
+                    builder.set_raw(code, 0xc0, &vec![2; len]);
+                    set.insert(code, (0xc0, vec![2; len]));
+                }
+            }
+            let value = set.get(&code).map(|(_, value)| value.as_slice());
+            prop_assert_eq!(builder.value(code), value);
+        }
+        for _ in 0..2 {
+            let built = builder.build();
+            let expected = set.iter().map(|(code, (flags, value))| (*code, *flags, value.as_slice()));
+            prop_assert!(built.iter().map(|attr| (attr.code, attr.flags, attr.value)).eq(expected));
+            let octets: usize = built.iter().map(|attr| attr.wire.len()).sum();
+            prop_assert_eq!(octets, built.octets().len());
+            builder = AttrBuilder::edit(&built);
+        }
     }
 }
