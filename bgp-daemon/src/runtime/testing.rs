@@ -7,7 +7,7 @@ use crate::config::model::Mode;
 use crate::config::{self, Host};
 
 /// Of a peer with every default.
-pub fn peer_settings() -> PeerSettings {
+pub(super) fn peer_settings() -> PeerSettings {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("p.toml");
     let text = "[node]\nasn = 64512\nrouter-id = \"192.0.2.1\"\nlisten = []\n\
