@@ -95,8 +95,7 @@ impl<T: Link + Copy> Classes<T> {
         }
     }
 
-    /// Slots in use, of every class.
-    #[cfg(test)]
+    /// Lists in use.
     pub(crate) fn live(&self) -> usize {
         self.slabs.iter().map(|slab| slab.live() as usize).sum()
     }

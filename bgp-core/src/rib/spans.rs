@@ -160,7 +160,6 @@ impl Spans {
     }
 
     /// Lists in use.
-    #[cfg(test)]
     pub(crate) fn live(&self) -> usize {
         self.plain.live() + self.full.live()
     }

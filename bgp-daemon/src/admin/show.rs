@@ -58,7 +58,10 @@ pub fn status(status: &Status, now: u64) -> String {
 
 fn memory_line(memory: &MemoryUse) -> String {
     let items = memory.items.map(|items| format!(" ({items})")).unwrap_or_default();
-    let each = |bytes: Option<f64>, what| bytes.map(|b| format!(", {b:.1} B a {what}")).unwrap_or_default();
+    // What is nothing, or as good as nothing, is no cost: it would read as if the things themselves were free.
+    let each = |bytes: Option<f64>, what| {
+        bytes.filter(|b| *b > 0.0).map(|b| format!(", {b:.1} B a {what}")).unwrap_or_default()
+    };
     format!(
         "{}: {}{items}{}{}",
         memory.component,

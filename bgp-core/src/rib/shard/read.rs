@@ -73,7 +73,9 @@ pub struct Memory {
     pub destinations: usize,
     /// Octets of destinations.
     pub destination_bytes: usize,
-    /// Octets of paths.
+    /// Lists of paths in use: a path is in one unless it is in its destination, as the only one with the short form.
+    pub path_lists: usize,
+    /// Octets of those lists.
     pub path_bytes: usize,
     /// Octets of the index from prefix to destination.
     pub index_bytes: usize,
@@ -186,6 +188,7 @@ impl Shard {
 fn add<K: NlriKey>(memory: &mut Memory, table: &Table<K>) {
     memory.destinations += table.len();
     memory.destination_bytes += table.dests.bytes();
+    memory.path_lists += table.spans.live();
     memory.path_bytes += table.spans.bytes();
     memory.index_bytes += table.index_bytes();
     memory.pending_bytes += table.dirty.bytes();

@@ -107,17 +107,18 @@ pub struct TableCounts {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MemoryUse {
-    /// Such as `paths`, `attributes`, `adj-rib-out`, `frame-log`; `resident` is the whole process as the kernel
-    /// counts it, and `other` what no component accounts for: sessions, configuration, code, free memory that
-    /// the allocator keeps.
+    /// Such as `destinations`, `attributes`, `adj-rib-out`, `frame-log`; `accounted` is the sum of these,
+    /// `resident` the whole process as the kernel counts it, and `other` what no component accounts for:
+    /// sessions, configuration, code, free memory that the allocator keeps.
     pub component: String,
     /// Bytes.
     pub bytes: u64,
-    /// Things held, where they can be counted.
+    /// Things held, where they can be counted; of `paths` the lists, as most only paths are in their
+    /// destinations.
     pub items: Option<u64>,
-    /// Bytes for each destination; absent without destinations.
+    /// Bytes for each destination, as far as this component goes; absent without destinations.
     pub per_destination: Option<f64>,
-    /// Bytes for each path; absent without paths.
+    /// Bytes for each path, wherever it lies, as far as this component goes; absent without paths.
     pub per_path: Option<f64>,
 }
 

@@ -184,11 +184,18 @@ pub(crate) fn status() -> Status {
         fib: fib_status(false),
         memory: vec![
             MemoryUse {
-                component: "paths".to_owned(),
+                component: "destinations".to_owned(),
                 bytes: 32_000,
-                items: Some(2000),
+                items: Some(1000),
                 per_destination: Some(32.0),
                 per_path: Some(16.0),
+            },
+            MemoryUse {
+                component: "paths".to_owned(),
+                bytes: 0,
+                items: Some(0),
+                per_destination: Some(0.0),
+                per_path: Some(0.0),
             },
             MemoryUse {
                 component: "frame-log".to_owned(),
