@@ -4,6 +4,7 @@
 //! destinations they touch become dirty, and `flush` runs the decision process once for each of them and
 //! tells a [`ChangeSink`] what changed. Nothing here knows a clock, a thread or a socket.
 
+mod age;
 mod attr_index;
 mod attr_table;
 mod classes;
@@ -14,6 +15,7 @@ mod next_hop;
 mod path;
 mod paths;
 mod peer;
+mod peer_table;
 mod select;
 mod shard;
 mod sink;
@@ -24,6 +26,7 @@ mod table;
 pub use attr_table::{AttrId, AttrTable};
 pub use decision::{DecisionConfig, DecisionKey, Reason};
 pub use next_hop::{NextHopId, NextHopState, WantedNextHops};
-pub use peer::{PeerInfo, PeerKind, PeerRoutes, PeerTable};
+pub use peer::{PeerInfo, PeerKind};
+pub use peer_table::{PeerRoutes, PeerTable};
 pub use shard::{Ingest, Memory, PathRef, PathView, RouteRef, Shard, ShardConfig};
 pub use sink::{Best, Change, ChangeContext, ChangeSink, DestId, Hold, TableId};

@@ -5,10 +5,11 @@
 
 use std::net::IpAddr;
 
+use super::age::{Age, AgeKind, Life};
 use super::attr_table::{AttrTable, Entry};
 use super::path::Path;
 use super::paths::Paths;
-use super::peer::{Age, AgeKind, Life, PeerTable};
+use super::peer_table::PeerTable;
 use super::{DecisionConfig, DecisionKey, NextHopId, NextHopState, Reason};
 use crate::types::{AttrSet, Family, PathId, PeerId, RouterId};
 

@@ -2,9 +2,9 @@
 
 use std::hash::BuildHasher;
 
+use super::age::{Age, Life};
 use super::index::Index;
 use super::path::{Dest, DestFlags, Path};
-use super::peer::{Age, Life};
 use super::slab::Slab;
 use super::spans::Spans;
 use super::{AttrId, Best, DestId, TableId};

@@ -4,9 +4,9 @@ use super::import::{Import, Imported};
 use super::memo::Memo;
 use super::{Core, Shard, check};
 use crate::rib::DestId;
+use crate::rib::age::Life;
 use crate::rib::facts::Facts;
 use crate::rib::path::{Path, Refusal};
-use crate::rib::peer::Life;
 use crate::rib::table::Table;
 use crate::types::{Family, NlriKey};
 

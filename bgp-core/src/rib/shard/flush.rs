@@ -1,9 +1,9 @@
 //! Deciding dirty destinations and telling what changed.
 
 use super::{Core, Shard, in_family};
+use crate::rib::age::{Age, Life};
 use crate::rib::path::{Dest, DestFlags, Path};
 use crate::rib::paths::Paths;
-use crate::rib::peer::{Age, Life};
 use crate::rib::select::Judge;
 use crate::rib::spans::Spans;
 use crate::rib::table::{Chosen, Table};
