@@ -4,6 +4,7 @@
 //! peer must hold exactly what the oracle derives for it, nothing may be remembered that nobody needs, and
 //! no attribute set may be left when all routes are gone.
 
+mod cast;
 mod dice;
 mod peer;
 mod rib;
@@ -11,7 +12,7 @@ mod scenarios;
 mod table;
 mod world;
 
-pub(crate) use world::epoch;
+pub(crate) use cast::epoch;
 
 use crate::sabotage::{REMOVED, Rule};
 use bgp_core::rib::Shard;

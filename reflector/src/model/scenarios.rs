@@ -6,10 +6,10 @@ use std::time::Duration;
 use bgp_core::policy::Policy;
 use bgp_core::types::{AttrSet, PeerId, V4Key};
 
+use super::cast::{epoch, infos, key, sets};
 use super::peer::Peer;
 use super::rib::Rib;
 use super::table::Table;
-use super::world::{epoch, infos, key, sets};
 use crate::*;
 
 struct Story {
