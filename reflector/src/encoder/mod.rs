@@ -8,6 +8,7 @@
 
 mod rounds;
 mod splices;
+mod tombs;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::resync::{Ask, Grant, Member, Moved, Previous, Request, ShardRequest};
 use crate::sabotage::{Rule, removed};
 use rounds::{Rounds, is_flush};
 use splices::{Collector, Splice};
+use tombs::Tombs;
 
 /// Something to be carried elsewhere.
 #[derive(Debug)]
@@ -66,7 +68,7 @@ pub struct Encoder {
     lives: u32,
     collector: Collector,
     splices: Vec<Splice>,
-    tombs: Vec<Tombs>,
+    tombs: Tombs,
     outputs: VecDeque<Output>,
     paced: bool,
     end_of_rib: EndOfRib,
@@ -82,13 +84,6 @@ struct EndOfRib {
     held: bool,
     /// Somebody has everything and was not told so.
     owed: bool,
-}
-
-/// What one shard remembers for the sake of our members.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tombs {
-    present: bool,
-    forgotten: u64,
 }
 
 /// Figures of one group.
@@ -131,7 +126,7 @@ impl Encoder {
             lives: 0,
             collector: Collector::default(),
             splices: Vec::new(),
-            tombs: vec![Tombs::default(); shards],
+            tombs: Tombs::new(shards),
             outputs: VecDeque::new(),
             paced: false,
             end_of_rib: EndOfRib::default(),
@@ -286,9 +281,9 @@ impl Encoder {
         self.feed_splices();
         self.pay_end_of_rib();
         self.pace();
-        self.forget();
+        self.forget_tombs();
         self.quiet = if before == (self.log.end(), self.log.bytes()) { (self.quiet + 1).min(9) } else { 0 };
-        let waits = self.log.bytes() > 0 || self.paced || self.hungry_splices() || self.owes_forgetting();
+        let waits = self.log.bytes() > 0 || self.paced || self.hungry_splices() || self.tombs.are_owed();
         self.timeout = waits.then(|| now + TICK * (1 << self.quiet));
     }
 
@@ -324,7 +319,7 @@ impl Encoder {
             if let (BatchKind::Flush { flush }, Some(done)) = (batch.kind, self.done.get_mut(shard)) {
                 *done = flush;
             }
-            self.note_tombs(batch);
+            self.tombs.note(batch);
         }
         // Whoever is not attached will be told by a splice.
         if self.members.values().any(|progress| self.log.behind(progress).is_some()) {
@@ -342,12 +337,6 @@ impl Encoder {
         }
     }
 
-    fn note_tombs(&mut self, batch: &DeltaBatch) {
-        if let Some(tombs) = self.tombs.get_mut(usize::from(batch.shard.0)) {
-            tombs.present |= batch.tombstones;
-        }
-    }
-
     /// Stops taking batches while the median member is far behind: pacing by the crowd, not the straggler.
     fn pace(&mut self) {
         let limit = self.log.limits().pace_bytes;
@@ -356,37 +345,17 @@ impl Encoder {
         self.log.set_hungry(self.paced || self.hungry_splices());
     }
 
+    /// Tells shards how far every member has come.
+    fn forget_tombs(&mut self) {
+        let members = self.members.values().map(AsRef::as_ref);
+        for (shard, flush) in self.tombs.passed_by_all(members, &self.done) {
+            let request = ShardRequest { shard, group: self.group, ask: Ask::Forget { flush } };
+            self.outputs.push_back(Output::Shard(request));
+        }
+    }
+
     fn hungry_splices(&self) -> bool {
         self.splices.iter().any(|splice| splice.paused != 0)
-    }
-
-    /// Whether a shard holds tombstones that members have yet to pass.
-    fn owes_forgetting(&self) -> bool {
-        self.tombs.iter().any(|tombs| tombs.present)
-    }
-
-    /// Tells shards how far every member has come.
-    fn forget(&mut self) {
-        if !self.owes_forgetting() {
-            return;
-        }
-        let mut passed = self.done.clone();
-        for progress in self.members.values() {
-            for (least, flush) in passed.iter_mut().zip(progress.watermark()) {
-                *least = (*least).min(flush);
-            }
-        }
-        for (shard, ((tombs, passed), done)) in self.tombs.iter_mut().zip(passed).zip(&self.done).enumerate()
-        {
-            if tombs.present && passed > tombs.forgotten {
-                tombs.forgotten = passed;
-                // Later flushes will say again that there are some.
-                tombs.present = passed < *done;
-                let ask = Ask::Forget { flush: passed };
-                let request = ShardRequest { shard: ShardId(shard as u8), group: self.group, ask };
-                self.outputs.push_back(Output::Shard(request));
-            }
-        }
     }
 }
 

@@ -134,7 +134,7 @@ impl Encoder {
     }
 
     pub(super) fn pack_splice(&mut self, batch: &DeltaBatch) {
-        self.note_tombs(batch);
+        self.tombs.note(batch);
         let (id, last) = match batch.kind {
             BatchKind::Splice { splice, last } => (splice, last),
             BatchKind::Refused { splice } => return self.refuse(splice),
