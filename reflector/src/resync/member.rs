@@ -6,9 +6,10 @@ use std::sync::{Arc, Weak};
 use bgp_core::types::PeerId;
 
 use super::Moved;
+use super::pieces::{MAX_SLICES, Pieces, finish_message, hold};
 use crate::delta::SpliceId;
 use crate::group::GroupId;
-use crate::log::{Content, Progress, Segment, message_len};
+use crate::log::{Content, Progress, Segment};
 use crate::sabotage::{Rule, removed};
 
 /// A member of a group, owned by whoever writes to the peer.
@@ -300,67 +301,6 @@ impl Member {
     }
 }
 
-/// Runs of octets in a segment that one peer hears, neighbouring spans joined.
-struct Pieces<'a> {
-    content: &'a Content,
-    span: usize,
-    offset: usize,
-    peer: PeerId,
-    silent: bool,
-}
-
-impl Pieces<'_> {
-    fn next_piece(&mut self) -> Option<(usize, usize)> {
-        if self.silent {
-            return None;
-        }
-        let mut start = None;
-        while let Some(span) = self.content.spans.get(self.span) {
-            let end = span.end as usize;
-            if span.audience.includes(self.peer) && self.offset < end {
-                start.get_or_insert(self.offset);
-            } else if start.is_some() {
-                break;
-            }
-            self.offset = end;
-            self.span += 1;
-        }
-        // The span that ended the run was not entered, so `offset` is where the run ends.
-        start.map(|start| (start, self.offset))
-    }
-}
-
-/// The segments one vectored write may cover, kept alive while it lasts.
-fn hold(first: Arc<Segment>, budget: usize) -> Vec<Arc<Segment>> {
-    let mut held = Vec::with_capacity(4);
-    let mut octets = 0;
-    let mut next = Some(first);
-    while let Some(segment) = next.take() {
-        if let Some(content) = segment.content.get() {
-            octets += content.bytes.len();
-            if octets < budget && held.len() + 1 < MAX_SLICES {
-                next = segment.next.get().and_then(Weak::upgrade);
-            }
-        }
-        held.push(segment);
-    }
-    held
-}
-
-/// Where reading goes on after `taken` octets of the piece; what is left of a message goes to `rest`.
-fn finish_message(content: &Content, start: usize, end: usize, taken: usize, rest: &mut Vec<u8>) -> usize {
-    let mut at = start;
-    while at < start + taken {
-        at += message_len(content.bytes.get(at..end).unwrap_or(&[]));
-    }
-    let at = at.min(end);
-    rest.extend_from_slice(content.bytes.get(start + taken..at).unwrap_or(&[]));
-    at
-}
-
 pub(crate) fn shard_bit(shard: u8) -> u64 {
     1u64.checked_shl(u32::from(shard)).unwrap_or(0)
 }
-
-/// As many as one vectored write gathers.
-const MAX_SLICES: usize = 64;

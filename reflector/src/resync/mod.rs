@@ -7,6 +7,7 @@
 
 mod member;
 mod moved;
+mod pieces;
 
 pub(crate) use member::shard_bit;
 pub use member::{Grant, Member, Request, WriteState, Written};
