@@ -15,6 +15,7 @@
 //!
 //! A panic within the task ends its session and nothing else.
 
+mod alarm;
 mod closing;
 mod commands;
 mod connection;

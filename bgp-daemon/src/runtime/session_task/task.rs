@@ -16,9 +16,9 @@ use bgp_core::types::NlriBlock;
 use bgp_core::wire::Update;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio::time::Sleep;
 use tracing::{debug, info};
 
+use super::alarm::Alarm;
 use super::commands::CommandQueue;
 use super::connection::{Connection, Read};
 use super::{Command, Egress, Gone, Ingest, Offer, Report, SessionEvent, Setup, close_gracefully};
@@ -362,34 +362,6 @@ impl<I: Ingest, E: Egress> Task<I, E> {
             self.session.handle_input(Input::Reset(ResetReason::OutOfResources), now);
         }
         more
-    }
-}
-
-/// A timer that is touched only when it would ring too late: hold timers move on with every read.
-#[derive(Default)]
-struct Alarm {
-    sleep: Option<Pin<Box<Sleep>>>,
-}
-
-impl Alarm {
-    fn set(&mut self, at: Option<Instant>) {
-        let Some(at) = at.map(tokio::time::Instant::from_std) else {
-            self.sleep = None;
-            return;
-        };
-        match &mut self.sleep {
-            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
-            Some(sleep) if sleep.deadline() > at || sleep.is_elapsed() => sleep.as_mut().reset(at),
-            Some(_) => {}
-        }
-    }
-
-    /// May ring too early.
-    async fn ring(&mut self) {
-        match &mut self.sleep {
-            Some(sleep) => sleep.as_mut().await,
-            None => pending().await,
-        }
     }
 }
 
