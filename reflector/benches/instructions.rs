@@ -46,8 +46,8 @@ const CASES: [Case; 11] = [
     Case { name: "withdraw", unit: "route", limit: 610, run: withdraw },
     Case { name: "decide", unit: "destination of one path", limit: 350, run: || decide(1) },
     Case { name: "decide-ties", unit: "destination of four equal paths", limit: 2005, run: || decide(4) },
-    Case { name: "decide-export", unit: "route to one group", limit: 1130, run: || tell(Stage::Export) },
-    Case { name: "pack", unit: "route to one group", limit: 140, run: || tell(Stage::Pack) },
+    Case { name: "decide-export", unit: "route to one group", limit: 900, run: || tell(Stage::Export) },
+    Case { name: "pack", unit: "route to one group", limit: 270, run: || tell(Stage::Pack) },
     Case { name: "tell-withdrawn", unit: "route to one group", limit: 895, run: tell_withdrawn },
 ];
 

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use bgp_core::types::{AttrSet, PeerId};
+use bgp_core::types::PeerId;
 
 use crate::group::{GroupId, ShardId};
+use crate::transform::Allowed;
 
 /// Which members of a group must hear something.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -25,6 +26,15 @@ impl Audience {
             Self::All => true,
             Self::AllExcept(source) => source != peer,
             Self::Only(one) => one == peer,
+        }
+    }
+
+    /// Another one for each.
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::All => 0,
+            Self::AllExcept(PeerId(peer)) => u32::from(peer) << 1 | 1,
+            Self::Only(PeerId(peer)) => (u32::from(peer) + 1) << 1,
         }
     }
 
@@ -63,12 +73,21 @@ pub enum BatchKind {
 /// NLRI that share attributes and audience.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// The attributes to send; `None` withdraws.
-    pub attrs: Option<AttrSet>,
+    /// The attributes to send, still to be written; `None` withdraws.
+    pub attrs: Option<Allowed>,
+    /// Of the attributes and whatever else decides about them: the same for the same in all shards.
+    pub hash: u32,
     /// Who hears it.
     pub audience: Audience,
     /// Where in [`DeltaBatch::nlri`] the NLRI are.
     pub nlri: Range<u32>,
+}
+
+impl Run {
+    /// Whether the other is sent with the same attributes to the same members.
+    pub fn tells_like(&self, other: &Self) -> bool {
+        self.hash == other.hash && self.audience == other.audience && self.attrs == other.attrs
+    }
 }
 
 /// One message from a shard to the encoder of a group; the order of batches of a shard matters.

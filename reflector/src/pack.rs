@@ -1,20 +1,21 @@
 //! Batches into messages: few, full, and encoded once for all members.
 
-use bgp_core::types::{AttrSet, Family, PerFamily};
+use bgp_core::types::PerFamily;
 use bgp_core::wire::{Format, encode_announce, encode_end_of_rib, encode_withdraw};
 use bytes::BytesMut;
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 
-use crate::delta::{Audience, DeltaBatch};
+use crate::delta::{Audience, DeltaBatch, Run};
 use crate::group::GroupKey;
 use crate::log::{Content, FrameLog, Span, SpliceMark};
 use crate::sabotage::{Rule, removed};
+use crate::transform::{Allowed, Transform};
 
 /// Encodes for one group; keeps its buffer between calls.
 #[derive(Debug)]
 pub(crate) struct Packer {
-    family: Family,
+    key: GroupKey,
+    transform: Transform,
     format: Format,
     segment_bytes: usize,
     buffer: BytesMut,
@@ -39,8 +40,7 @@ pub(crate) struct Place<'a> {
 
 /// Everything in a set of batches that goes under the same attributes to the same audience.
 struct Merged<'a> {
-    attrs: Option<&'a AttrSet>,
-    audience: Audience,
+    run: &'a Run,
     nlri: Vec<&'a [u8]>,
 }
 
@@ -53,7 +53,8 @@ impl Packer {
             add_path: PerFamily { ipv4: key.wire.add_path, ipv6: key.wire.add_path },
         };
         Self {
-            family: key.family,
+            key: key.clone(),
+            transform: Transform::default(),
             format,
             segment_bytes,
             buffer: BytesMut::new(),
@@ -86,7 +87,7 @@ impl Packer {
             self.pack_merged(batches, place, log);
         }
         if place.end_of_rib {
-            encode_end_of_rib(&mut self.buffer, self.family);
+            encode_end_of_rib(&mut self.buffer, self.key.family);
             self.messages += 1;
             self.extend_span(Audience::All);
         }
@@ -97,23 +98,27 @@ impl Packer {
     fn pack_merged(&mut self, batches: &[DeltaBatch], place: Place<'_>, log: &mut FrameLog) {
         let runs = batches.iter().map(|batch| batch.runs.len()).sum();
         let mut merged: Vec<Merged<'_>> = Vec::with_capacity(runs);
-        // To grow would hash every set again.
-        let mut index: HashMap<(Option<&AttrSet>, Audience), usize, FixedState> =
-            HashMap::with_capacity_and_hasher(runs, FixedState::default());
+        let mut index: HashTable<usize> = HashTable::with_capacity(runs);
         for batch in batches {
             for run in &batch.runs {
-                let attrs = run.attrs.as_ref();
-                let at = *index.entry((attrs, run.audience)).or_insert_with(|| {
-                    merged.push(Merged { attrs, audience: run.audience, nlri: Vec::new() });
-                    merged.len() - 1
-                });
-                if let Some(merged) = merged.get_mut(at) {
-                    merged.nlri.push(batch.octets(run));
+                let same = |at: &usize| merged.get(*at).is_some_and(|merged| merged.run.tells_like(run));
+                match index.find(place_of(run), same) {
+                    Some(at) => {
+                        if let Some(merged) = merged.get_mut(*at) {
+                            merged.nlri.push(batch.octets(run));
+                        }
+                    }
+                    None => {
+                        // There is room, so that nothing is hashed again.
+                        index.insert_unique(place_of(run), merged.len(), |_| 0);
+                        merged.push(Merged { run, nlri: vec![batch.octets(run)] });
+                    }
                 }
             }
         }
-        merged.sort_by_key(|merged| merged.attrs.is_some());
-        for Merged { attrs, audience, nlri } in merged {
+        merged.sort_by_key(|merged| merged.run.attrs.is_some());
+        for Merged { run: Run { attrs, audience, .. }, nlri } in merged {
+            let (attrs, audience) = (attrs.as_ref(), *audience);
             if let [nlri] = nlri.as_slice() {
                 self.write(attrs, audience, nlri);
             } else {
@@ -127,16 +132,16 @@ impl Packer {
         }
     }
 
-    fn write(&mut self, attrs: Option<&AttrSet>, audience: Audience, nlri: &[u8]) {
-        let out = &mut self.buffer;
-        let written = match attrs {
-            Some(attrs) => encode_announce(out, &self.format, attrs, self.family, nlri),
-            None => encode_withdraw(out, &self.format, self.family, nlri),
+    fn write(&mut self, attrs: Option<&Allowed>, audience: Audience, nlri: &[u8]) {
+        let (out, family) = (&mut self.buffer, self.key.family);
+        let written = match attrs.and_then(|allowed| self.transform.write(&self.key, allowed)) {
+            Some(attrs) => encode_announce(out, &self.format, &attrs, family, nlri),
+            None => encode_withdraw(out, &self.format, family, nlri),
         };
         let written = written.or_else(|unsendable| {
             // What cannot be told must not leave an older route with the members.
             let rest = nlri.get(unsendable.from..).unwrap_or(&[]);
-            encode_withdraw(out, &self.format, self.family, rest)
+            encode_withdraw(out, &self.format, family, rest)
         });
         self.messages += written.unwrap_or(0) as u64;
         self.extend_span(audience);
@@ -169,4 +174,10 @@ impl Packer {
         self.buffer.clear();
         self.spans.clear();
     }
+}
+
+/// Withdrawals differ only in their audience. A table wants the high bits as well as the low ones.
+fn place_of(run: &Run) -> u64 {
+    let hash = run.hash ^ run.audience.number().wrapping_mul(0x9e37_79b9);
+    u64::from(hash) << 32 | u64::from(hash)
 }

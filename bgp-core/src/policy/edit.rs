@@ -25,7 +25,7 @@ pub enum Edit {
 }
 
 /// Attributes a policy has set on purpose, whether or not they were different before.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Chosen {
     /// By [`Edit::Med`].
     pub med: bool,

@@ -6,7 +6,7 @@
 //! grow at different times, by half: growth never copies more than one of them, and the room left over is the
 //! same at any number of sets (some ten octets a set in all).
 
-/// The hash of a set, different in every table.
+/// The hash of a set, different for every seed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct AttrHash(pub(super) u32);
 

@@ -160,6 +160,11 @@ impl AttrTable {
         self.entries.get(id.0)
     }
 
+    /// The hash of the set, which tables with the same seed agree about; 0 for ids nobody holds.
+    pub fn hash_of(&self, id: AttrId) -> u32 {
+        self.entries.get(id.0).map_or(0, |entry| entry.hash.0)
+    }
+
     /// What orders the set in the decision process before ties.
     pub fn key(&self, id: AttrId) -> Option<DecisionKey> {
         self.entries.get(id.0).map(|entry| entry.key)

@@ -2,13 +2,13 @@
 
 use bgp_core::policy::{Policy, Trace};
 use bgp_core::rib::{AttrId, ChangeContext};
-use bgp_core::types::{AttrSet, NlriKey, PeerId};
+use bgp_core::types::{NlriKey, PeerId};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::delta::{Audience, BatchKind, DeltaBatch, Run};
 use crate::group::{GroupId, GroupKey, ShardId};
-use crate::transform::{Source, Transform, subject};
+use crate::transform::{Allowed, Source, subject};
 
 /// A route as the table has it.
 #[derive(Clone, Copy, Debug)]
@@ -35,12 +35,11 @@ pub(super) struct Pending {
     memo: HashMap<Asked, Option<u32>, FixedState>,
     last: Option<(Asked, Option<u32>)>,
     /// Slots by content, for policies whose result depends on the prefix.
-    by_set: HashMap<(AttrSet, Audience), u32, FixedState>,
+    by_set: HashMap<(Allowed, Audience), u32, FixedState>,
     withdrawals: HashMap<Audience, u32, FixedState>,
     last_withdrawal: Option<(Audience, u32)>,
     /// Octets of all attribute sets in slots.
     attr_bytes: usize,
-    transform: Transform,
 }
 
 /// What a verdict depends on: attributes, source, and the rules met if the policy looks at prefixes.
@@ -48,7 +47,8 @@ type Asked = (AttrId, PeerId, Trace);
 
 #[derive(Debug)]
 struct Slot {
-    attrs: Option<AttrSet>,
+    attrs: Option<Allowed>,
+    hash: u32,
     audience: Audience,
     len: u32,
 }
@@ -105,27 +105,28 @@ impl Pending {
         let attrs = ctx.attrs.get(route.attrs)?;
         let source = Source::from(ctx.peers.get(route.source)?);
         let subject = subject(out.key, route.key.to_net(), attrs, source);
-        let set = self.transform.outgoing(out.key, out.policy, &subject, source)?;
+        let allowed = Allowed::of(out.key, out.policy, &subject, source)?;
         let audience = Audience::except(route.source);
+        let hash = ctx.attrs.hash_of(route.attrs);
         if !out.policy.looks_at_prefix() {
-            return Some(self.open(Some(set), audience));
+            return Some(self.open(Some(allowed), hash, audience));
         }
-        if let Some(slot) = self.by_set.get(&(set.clone(), audience)) {
+        if let Some(slot) = self.by_set.get(&(allowed.clone(), audience)) {
             return Some(*slot);
         }
-        let slot = self.open(Some(set.clone()), audience);
-        self.by_set.insert((set, audience), slot);
+        let slot = self.open(Some(allowed.clone()), hash, audience);
+        self.by_set.insert((allowed, audience), slot);
         Some(slot)
     }
 
-    fn open(&mut self, attrs: Option<AttrSet>, audience: Audience) -> u32 {
-        self.attr_bytes += attrs.as_ref().map_or(0, |attrs| attrs.octets().len());
-        self.slots.push(Slot { attrs, audience, len: 0 });
+    fn open(&mut self, attrs: Option<Allowed>, hash: u32, audience: Audience) -> u32 {
+        self.attr_bytes += attrs.as_ref().map_or(0, |allowed| allowed.attrs.octets().len());
+        self.slots.push(Slot { attrs, hash, audience, len: 0 });
         (self.slots.len() - 1) as u32
     }
 
     /// The attributes of a slot.
-    pub(super) fn attrs(&self, slot: u32) -> Option<&AttrSet> {
+    pub(super) fn attrs(&self, slot: u32) -> Option<&Allowed> {
         self.slots.get(slot as usize)?.attrs.as_ref()
     }
 
@@ -153,7 +154,7 @@ impl Pending {
         let slot = match self.withdrawals.get(&audience) {
             Some(slot) => *slot,
             None => {
-                let slot = self.open(None, audience);
+                let slot = self.open(None, 0, audience);
                 self.withdrawals.insert(audience, slot);
                 slot
             }
@@ -181,7 +182,8 @@ impl Pending {
                     *cursor = end;
                     end += slot.len;
                     let nlri = *cursor..end;
-                    runs.push(Run { attrs: slot.attrs.take(), audience: slot.audience, nlri });
+                    let (attrs, hash) = (slot.attrs.take(), slot.hash);
+                    runs.push(Run { attrs, hash, audience: slot.audience, nlri });
                     // Taking the attributes must not let the slot pass for a withdrawal.
                     slot.len = 0;
                 }

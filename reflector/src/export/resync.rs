@@ -1,7 +1,7 @@
 //! A shard's side of a splice: its state for a group, chunk by chunk.
 
 use bgp_core::rib::{ChangeContext, DestId};
-use bgp_core::types::{AttrSet, NlriKey};
+use bgp_core::types::NlriKey;
 
 use super::Routes;
 use super::group_out::GroupOut;
@@ -10,6 +10,7 @@ use crate::adj_out::{OutEntry, OutState};
 use crate::delta::{Audience, BatchKind, DeltaBatch};
 use crate::resync::Resync;
 use crate::sabotage::{Rule, removed};
+use crate::transform::{Allowed, Transform};
 
 /// How far a splice has come.
 #[derive(Debug)]
@@ -93,7 +94,9 @@ fn tell<K: NlriKey>(
     if let (Some(previous), Some(was)) = (&mut previous, was)
         && !changed
         && ask.previous.is_some_and(|told| told.complete && was.flush <= told.flush)
-        && tells_the_same(previous, (was, route), slot.and_then(|slot| scratch.attrs(slot)), &context)
+        && let Some(slot) = slot
+        && let Some(told) = scratch.attrs(slot)
+        && tells_the_same(previous, (was, route), (group, told), &context)
     {
         return;
     }
@@ -106,20 +109,23 @@ fn tell<K: NlriKey>(
     }
 }
 
-/// Whether what the group told of `route` is what `attrs` are.
+/// Whether what `previous` told of `route` is what `attrs` are for the group.
 fn tells_the_same<K: NlriKey>(
-    group: &mut GroupOut,
+    previous: &mut GroupOut,
     (told, route): (OutEntry, Candidate<K>),
-    attrs: Option<&AttrSet>,
+    (group, attrs): (&GroupOut, &Allowed),
     context: &ChangeContext<'_>,
 ) -> bool {
     if told.state != OutState::Live || (told.attrs, told.source) != (route.attrs, route.source) {
         return false;
     }
-    let outbound = Outbound { key: &group.key, policy: &group.policy };
-    let before = group.pending.slot(outbound, route, context);
-    let before = before.and_then(|slot| group.pending.attrs(slot));
-    before.is_some() && before == attrs
+    let outbound = Outbound { key: &previous.key, policy: &previous.policy };
+    let before = previous.pending.slot(outbound, route, context);
+    let before = before.and_then(|slot| previous.pending.attrs(slot));
+    before.is_some_and(|before| {
+        let mut transform = Transform::default();
+        transform.write(&previous.key, before) == transform.write(&group.key, attrs)
+    })
 }
 
 /// Routes in a chunk.

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::Export;
 use crate::adj_out::OutState;
 use crate::group::GroupId;
-use crate::transform::{HeldBack, Source, Transform, subject};
+use crate::transform::{Allowed, HeldBack, Source, Transform, subject};
 
 /// A route in an Adj-RIB-Out. A member has it unless it is the source itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,7 +35,8 @@ impl Export {
         }
         let source = Source::from(table.peers().get(entry.source)?);
         let subject = subject(&group.key, prefix, table.attrs().get(entry.attrs)?, source);
-        let attrs = Transform::default().outgoing(&group.key, &group.policy, &subject, source)?;
+        let allowed = Allowed::of(&group.key, &group.policy, &subject, source)?;
+        let attrs = Transform::default().write(&group.key, &allowed)?;
         Some(Told { attrs, source: entry.source })
     }
 
@@ -52,6 +53,6 @@ impl Export {
         let best = route.multipath.first()?;
         let source = Source::from(table.peers().get(best.peer)?);
         let subject = subject(&group.key, route.prefix, table.attrs().get(best.attrs)?, source);
-        Some(Transform::default().explain(&group.key, &group.policy, &subject, source))
+        Some(Allowed::explain(&group.key, &group.policy, &subject, source))
     }
 }

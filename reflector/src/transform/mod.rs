@@ -36,42 +36,40 @@ impl From<&PeerInfo> for Source {
     }
 }
 
-/// Derives outgoing attributes for one group; keeps scratch memory between calls.
-#[derive(Debug, Default)]
-pub struct Transform {
-    builder: AttrBuilder,
+/// What a group may hear: attributes after its policy, to be written with [`Transform::write`].
+///
+/// Shards decide; to write is left to the encoder, once for what all shards tell with the same attributes.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Allowed {
+    /// Those of the table, unless the policy edited them.
+    pub attrs: AttrSet,
+    source: Source,
+    /// What the policy set on purpose is not taken away.
+    chosen: Chosen,
 }
 
-impl Transform {
-    /// The attributes members of the group are sent for a route, or `None` if they may not hear it.
+impl Allowed {
+    /// What members of the group may hear of a route, or `None` if nothing.
     ///
-    /// `prefix` only matters to policies that look at it. Rules come first, then policy, then what the
-    /// protocol demands: AS path, next hop, and the attributes that stay inside or outside of the AS.
-    pub fn outgoing(
-        &mut self,
-        key: &GroupKey,
-        policy: &Policy,
-        route: &Subject<'_>,
-        source: Source,
-    ) -> Option<AttrSet> {
-        self.derive(key, policy, route, source).0.ok()
+    /// The prefix only matters to policies that look at it. Rules come first, then policy, then whether the
+    /// members could use the next hop.
+    pub fn of(key: &GroupKey, policy: &Policy, route: &Subject<'_>, source: Source) -> Option<Self> {
+        Self::decide(key, policy, route, source).0.ok()
     }
 
-    /// Why [`Transform::outgoing`] has attributes for a route or has none: the rule of the policy that lets
-    /// it pass.
+    /// Why [`Allowed::of`] lets a route pass or does not: the rule of the policy that lets it pass.
     ///
     /// # Errors
     /// What holds it back.
     pub fn explain(
-        &mut self,
         key: &GroupKey,
         policy: &Policy,
         route: &Subject<'_>,
         source: Source,
     ) -> Result<Option<Decider>, HeldBack> {
-        let (derived, at) = self.derive(key, policy, route, source);
+        let (allowed, at) = Self::decide(key, policy, route, source);
         let decider = at.and_then(|at| policy.decider(at));
-        match derived {
+        match allowed {
             Ok(_) => Ok(decider),
             Err(HeldBack::Policy(_)) => Err(HeldBack::Policy(decider)),
             Err(why) => Err(why),
@@ -80,36 +78,56 @@ impl Transform {
 
     /// Everything that must hold, in order, and the place in the policy that decided. Its name is left out of
     /// [`HeldBack::Policy`]: it is shared, and counted, with other threads.
-    fn derive(
-        &mut self,
+    fn decide(
         key: &GroupKey,
         policy: &Policy,
         route: &Subject<'_>,
         source: Source,
-    ) -> (Result<AttrSet, HeldBack>, Option<At>) {
+    ) -> (Result<Self, HeldBack>, Option<At>) {
         if let Some(why) = forbidden(key, route.attrs, source) {
             return (Err(why), None);
         }
         let Outcome { verdict, at, chosen } = policy.run(route);
-        let derived = match &verdict {
+        let allowed = match verdict {
             Verdict::Reject => Err(HeldBack::Policy(None)),
             // The policy may just have said that nobody outside should hear it.
-            Verdict::Accept(Some(edited)) if !communities_allow(edited, key.role) => Err(HeldBack::Community),
+            Verdict::Accept(Some(edited)) if !communities_allow(&edited, key.role) => {
+                Err(HeldBack::Community)
+            }
             Verdict::Accept(edited) => {
-                let attrs = edited.as_ref().unwrap_or(route.attrs);
-                self.write(key, Edited { attrs, chosen }, source).ok_or(HeldBack::NextHop)
+                let attrs = edited.unwrap_or_else(|| route.attrs.clone());
+                let usable = next_hop(key, attrs.next_hop(), chosen, source).is_some();
+                usable.then_some(Self { attrs, source, chosen }).ok_or(HeldBack::NextHop)
             }
         };
-        (derived, at)
+        (allowed, at)
     }
 
+    /// A MED somebody sent us goes no further (RFC 4271 §5.1.4); one that is ours does, be it the same.
+    fn may_send_med(&self) -> bool {
+        self.source.role == PeerRole::Local || self.chosen.med
+    }
+}
+
+/// Writes outgoing attributes; keeps scratch memory between calls.
+#[derive(Debug, Default)]
+pub struct Transform {
+    builder: AttrBuilder,
+}
+
+impl Transform {
+    /// What the protocol makes of attributes that the group may hear: AS path, next hop, and what stays inside
+    /// or outside of the AS. `None` if the members could not use the next hop, which [`Allowed::of`] with the
+    /// same key rules out.
+    ///
     /// One walk over the attributes. What is changed is so in its place: in ascending order they are written
     /// once.
-    fn write(&mut self, key: &GroupKey, edited: Edited<'_>, source: Source) -> Option<AttrSet> {
+    pub fn write(&mut self, key: &GroupKey, allowed: &Allowed) -> Option<AttrSet> {
+        let &Allowed { ref attrs, source, chosen } = allowed;
         let internal = key.role.is_internal();
         let out = &mut self.builder;
         out.clear();
-        for attr in edited.attrs.iter() {
+        for attr in attrs.iter() {
             let sent = match attr.code {
                 AttrCode::AS_PATH if internal => true,
                 AttrCode::AS_PATH => {
@@ -117,7 +135,7 @@ impl Transform {
                     continue;
                 }
                 AttrCode::NEXT_HOP => {
-                    out.next_hop(next_hop(key, NextHop::from_octets(attr.value), edited.chosen, source)?);
+                    out.next_hop(next_hop(key, NextHop::from_octets(attr.value), chosen, source)?);
                     continue;
                 }
                 AttrCode::EXT_COMMUNITIES if !internal => {
@@ -128,7 +146,7 @@ impl Transform {
                 AttrCode::MP_REACH_NLRI | AttrCode::MP_UNREACH_NLRI => false,
                 AttrCode::ORIGINATOR_ID | AttrCode::CLUSTER_LIST => is_reflection(source.role, key.role),
                 AttrCode::LOCAL_PREF => internal,
-                AttrCode::MED => internal || edited.may_send_med(source.role),
+                AttrCode::MED => internal || allowed.may_send_med(),
                 // Non-transitive and not understood: it ends here (RFC 4271 §5).
                 code => code.category().is_some() || attr.flags & flags::TRANSITIVE != 0,
             };
@@ -147,7 +165,7 @@ impl Transform {
             out.as_sequence(own);
         }
         if !out.contains(AttrCode::NEXT_HOP) {
-            out.next_hop(next_hop(key, None, edited.chosen, source)?);
+            out.next_hop(next_hop(key, None, chosen, source)?);
         }
         if internal {
             for_internal(out, key, source);
@@ -181,20 +199,6 @@ fn forbidden(key: &GroupKey, attrs: &AttrSet, source: Source) -> Option<HeldBack
     }
     let looped = key.loop_asn.is_some_and(|asn| attrs.as_path().count(asn) > 0);
     looped.then_some(HeldBack::OwnAs)
-}
-
-/// Attributes after the export policy: what it set on purpose is not taken away.
-#[derive(Clone, Copy)]
-struct Edited<'a> {
-    attrs: &'a AttrSet,
-    chosen: Chosen,
-}
-
-impl Edited<'_> {
-    /// A MED somebody sent us goes no further (RFC 4271 §5.1.4); one that is ours does, be it the same.
-    fn may_send_med(self, from: PeerRole) -> bool {
-        from == PeerRole::Local || self.chosen.med
-    }
 }
 
 /// What internal peers must find.

@@ -36,7 +36,8 @@ fn route() -> AttrBuilder {
 fn send(key: &GroupKey, policy: &Policy, attrs: &AttrSet, from: PeerRole) -> Option<AttrSet> {
     let source = Source { role: from, router_id: RouterId(500) };
     let prefix = "10.0.0.0/24".parse().unwrap();
-    Transform::default().outgoing(key, policy, &subject(key, prefix, attrs, source), source)
+    let allowed = Allowed::of(key, policy, &subject(key, prefix, attrs, source), source)?;
+    Transform::default().write(key, &allowed)
 }
 
 fn sent(to: PeerRole, attrs: &AttrSet, from: PeerRole) -> AttrSet {
@@ -207,7 +208,7 @@ fn whatever_holds_a_route_back_is_named() {
     ];
     for (key, policy, attrs, from, expected) in cases {
         let route = subject(&key, "10.0.0.0/24".parse().unwrap(), attrs, source(from));
-        let explained = Transform::default().explain(&key, policy, &route, source(from));
+        let explained = Allowed::explain(&key, policy, &route, source(from));
         assert_eq!(explained.is_ok(), send(&key, policy, attrs, from).is_some());
         assert_eq!(explained, expected);
     }

@@ -248,13 +248,15 @@ async fn find(events: &mut mpsc::Receiver<FibEvent>) -> Found {
 fn shards(config: &Config, fib: &FibHandle) -> Result<Shards, Failure> {
     let number = config.node.shards.unwrap_or_else(shards_for_cores);
     let rounds = Arc::new(Rounds::new(usize::from(number)));
+    // One for all, so that they agree about the hashes of what they tell.
+    let seed = random();
     let start = |id: u8| {
         let shard = Shard::new(ShardConfig {
             asn: config.node.asn,
             router_id: config.node.router_id,
             cluster_id: config.reflector.cluster_id,
             decision: decision(config.decision),
-            seed: random(),
+            seed,
         });
         let (id, rounds, fib) = (ShardId(id), Arc::clone(&rounds), fib.clone());
         let setup = shard::Setup { id, shard, rounds, fib, program: config.fib.program };

@@ -8,7 +8,7 @@ use bgp_core::types::{AttrSet, NlriKey, V4Key};
 use super::World;
 use crate::model::cast::{GROUPS, PEERS, PREFIXES, prefix};
 use crate::model::rib::Rib;
-use crate::transform::{Source, Transform, subject};
+use crate::transform::{Allowed, Source, Transform, subject};
 use crate::*;
 
 impl<R: Rib> World<R> {
@@ -71,7 +71,8 @@ impl<R: Rib> World<R> {
             let info = &self.infos.iter().find(|(id, _)| *id == source).unwrap().1;
             let source = Source::from(info);
             let route = subject(key, prefix.to_net(), &attrs, source);
-            let sent = transform.outgoing(key, policy, &route, source);
+            let sent = Allowed::of(key, policy, &route, source);
+            let sent = sent.and_then(|allowed| transform.write(key, &allowed));
             if let Some(sent) = sent.filter(|sent| sent.octets().len() < 4000) {
                 expected.insert(prefix, sent);
             }
