@@ -30,6 +30,16 @@ impl Ingest {
             Self::Announce(nlri, _) | Self::Withdraw(nlri) => nlri,
         }
     }
+
+    /// Reads where its octets begin, and where those of its attributes end.
+    fn touch(&self) -> u8 {
+        let edge = |octet: Option<&u8>| octet.copied().unwrap_or(0);
+        let nlri = edge(self.nlri().octets().first());
+        match self {
+            Self::Announce(_, attrs) => nlri ^ edge(attrs.octets().first()) ^ edge(attrs.octets().last()),
+            Self::Withdraw(_) => nlri,
+        }
+    }
 }
 
 /// What one stage finds for the next.
@@ -82,6 +92,8 @@ impl Shard {
     fn look_ahead(&mut self, updates: &[Ingest]) {
         let mut ahead = std::mem::take(&mut self.core.ahead);
         ahead.hashes.clear();
+        // Cold as well, where another thread wrote them.
+        black_box(updates.iter().fold(0, |sum, update| sum ^ update.touch()));
         for update in updates {
             ahead.hashes.push(match update {
                 Ingest::Announce(_, attrs) => self.core.attrs.hash(attrs),

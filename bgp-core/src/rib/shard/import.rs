@@ -129,26 +129,36 @@ fn announce_from<K: NlriKey>(
             read(&Facts::of(&set))
         }
     };
-    let each = refusal == Refusal::None && policy.looks_at_prefix() && block.len() > 1;
-    if each {
-        let attrs_in = core.attrs.intern_known(set.clone(), hash, gist);
-        let mut batch = Batch { table, core, peer, age, attrs_in, arrived: Tally::default() };
-        batch.store_each(block, &Import { policy, info, set: &set, attrs_in });
-        return batch.end();
-    }
-    let verdict = match block.keys::<K>().next() {
-        None => return,
-        Some(_) if refusal != Refusal::None => Err(refusal),
-        Some((_, key)) => Ok(policy.apply(&subject(info, &set, key))),
+    let Some((_, first)) = block.keys::<K>().next() else { return };
+    // Asked before the set is given away.
+    let fate = if refusal != Refusal::None {
+        Fate::Refused(refusal)
+    } else if policy.looks_at_prefix() && block.len() > 1 {
+        Fate::Each(set.clone())
+    } else {
+        Fate::Judged(policy.apply(&subject(info, &set, first)))
     };
     let attrs_in = core.attrs.intern_known(set, hash, gist);
-    let imported = match verdict {
-        Err(refusal) => Imported::refused(refusal),
-        Ok(verdict) => Imported::of(verdict, attrs_in, &mut core.attrs),
-    };
     let mut batch = Batch { table, core, peer, age, attrs_in, arrived: Tally::default() };
-    batch.store_all(block, imported);
+    match fate {
+        Fate::Each(set) => batch.store_each(block, &Import { policy, info, set: &set, attrs_in }),
+        Fate::Refused(refusal) => batch.store_all(block, Imported::refused(refusal)),
+        Fate::Judged(verdict) => {
+            let imported = Imported::of(verdict, attrs_in, &mut batch.core.attrs);
+            batch.store_all(block, imported);
+        }
+    }
     batch.end();
+}
+
+/// What becomes of the prefixes of an UPDATE.
+enum Fate {
+    /// All are refused.
+    Refused(Refusal),
+    /// The policy says the same of all.
+    Judged(Verdict),
+    /// The policy is asked about each, with this set.
+    Each(AttrSet),
 }
 
 pub(super) fn withdraw<K: NlriKey>(table: &mut Table<K>, core: &mut Core, peer: PeerId, block: &NlriBlock) {
