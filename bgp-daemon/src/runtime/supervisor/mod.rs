@@ -17,6 +17,7 @@ mod regroup;
 mod reload;
 mod report;
 mod restart;
+mod serve;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};

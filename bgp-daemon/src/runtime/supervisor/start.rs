@@ -1,4 +1,4 @@
-//! Starting in the right order, and ending.
+//! Starting in the right order.
 //!
 //! Everything that can be refused (sockets, ports, the kernel) is opened before anything is told to anybody,
 //! so that a daemon that cannot run says so and changes nothing.
@@ -8,31 +8,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bgp_core::rib::{DecisionConfig, Shard, ShardConfig};
-use bgp_core::session::{Input, RestartFlags};
+use bgp_core::session::RestartFlags;
 use bgp_core::types::PerFamily;
 use fib_sync::{FibConfig, FibError, FibEvent, FibHandle, FibSync, IfPattern, OriginReason, OriginRules};
 use reflector::ShardId;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::peers::Peers;
+use super::serve::{Ends, FAREWELL, signals};
 use super::{EVENT_QUEUE, Supervisor, Withheld};
 use crate::admin::{http, server, socket};
 use crate::cli::{Exit, Failure, Start};
-use crate::config::model::{Config, Decision, MAX_SHARDS, Mode, Originate};
+use crate::config::model::{Config, Decision, MAX_SHARDS, Originate};
 use crate::runtime::addresses::RecentAddresses;
 use crate::runtime::backend::Channel;
-use crate::runtime::deadline::deadline;
 use crate::runtime::deferral::Deferral;
 use crate::runtime::groups::Groups;
 use crate::runtime::listener;
 use crate::runtime::local::LocalRoutes;
 use crate::runtime::mail::Mail;
 use crate::runtime::policies::Policies;
-use crate::runtime::session_task::Command;
-use crate::runtime::shard::{self, Rounds, ShardMessage, ShardSender, Shards, tell_all};
-use crate::systemd;
+use crate::runtime::shard::{self, Rounds, ShardSender, Shards};
 
 /// Runs the daemon until it is told to stop.
 ///
@@ -53,20 +50,6 @@ pub fn run(start: Start) -> Result<(), Failure> {
     });
     runtime.shutdown_timeout(FAREWELL);
     outcome
-}
-
-/// What ends with the process and not before.
-struct Ends {
-    signals: Signals,
-    _api: watch::Sender<bool>,
-    _socket: socket::Socket,
-}
-
-struct Signals {
-    reload: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-    louder: Signal,
 }
 
 async fn open(start: Start) -> Result<(Supervisor, Ends), Failure> {
@@ -145,15 +128,6 @@ async fn open(start: Start) -> Result<(Supervisor, Ends), Failure> {
 /// Waits for the other end to go.
 async fn ended(mut end: watch::Receiver<bool>) {
     let _ = end.changed().await;
-}
-
-fn signals() -> std::io::Result<Signals> {
-    Ok(Signals {
-        reload: signal(SignalKind::hangup())?,
-        terminate: signal(SignalKind::terminate())?,
-        interrupt: signal(SignalKind::interrupt())?,
-        louder: signal(SignalKind::user_defined1())?,
-    })
 }
 
 fn listen(config: &Config) -> Result<Vec<TcpListener>, Failure> {
@@ -312,93 +286,9 @@ impl Supervisor {
         }
         self.end_deferral_if_due();
     }
-
-    async fn serve(&mut self, mut ends: Ends) {
-        tracing::info!(
-            name = self.config.node.name,
-            asn = %self.config.node.asn,
-            router_id = %self.config.node.router_id,
-            mode = match self.config.mode { Mode::Agent => "agent", Mode::Reflector => "reflector" },
-            "in service"
-        );
-        systemd::ready();
-        let mut watchdog = systemd::watchdog_interval().map(tokio::time::interval);
-        loop {
-            let over = self.deferral.deadline();
-            tokio::select! {
-                event = self.events.recv() => if let Some(event) = event {
-                    self.on_event(event).await;
-                },
-                event = self.fib_events.recv() => match event {
-                    Some(event) => self.on_fib(event).await,
-                    None => {
-                        tracing::error!("the route task has ended; the process ends, kernel routes stay");
-                        return;
-                    }
-                },
-                _ = ends.signals.reload.recv() => {
-                    // The outcome is logged and stays in the status.
-                    let _ = self.reload().await;
-                }
-                _ = ends.signals.louder.recv() => {
-                    let level = self.log.raise();
-                    tracing::info!(%level, "log level changed");
-                }
-                _ = ends.signals.terminate.recv() => break,
-                _ = ends.signals.interrupt.recv() => break,
-                () = deadline(over) => {}
-                () = tick(&mut watchdog) => systemd::alive(),
-            }
-            self.end_deferral_if_due();
-        }
-        self.stop().await;
-    }
-
-    /// Ends in the order that keeps traffic flowing: where routes stay, the kernel is let go before the
-    /// sessions' end withdraws them; where they go, peers are told before.
-    async fn stop(&mut self) {
-        systemd::stopping();
-        let reason = self.stop_reason();
-        tracing::info!(?reason, "stopping");
-        let keep = self.config.fib.keep_on_exit;
-        if keep {
-            self.let_kernel_go(keep).await;
-        }
-        for (_, peering) in self.peers.iter() {
-            peering.command(Command::Finish(Input::Stop(reason.clone()))).await;
-        }
-        let farewell = async {
-            for (_, peering) in self.peers.drain() {
-                let _ = peering.session.task.await;
-            }
-        };
-        let _ = tokio::time::timeout(FAREWELL, farewell).await;
-        if !keep {
-            self.let_kernel_go(keep).await;
-        }
-        tell_all(&self.shards, || ShardMessage::Stop).await;
-    }
-
-    async fn let_kernel_go(&self, keep: bool) {
-        // It may be gone already, or have a million routes to remove.
-        let _ = tokio::time::timeout(CLEAN_UP, self.fib.shutdown(keep)).await;
-    }
-}
-
-async fn tick(interval: &mut Option<tokio::time::Interval>) {
-    match interval {
-        Some(interval) => {
-            interval.tick().await;
-        }
-        None => std::future::pending().await,
-    }
 }
 
 /// Sessions are spread over these; more would only cost memory.
 const MAX_WORKERS: usize = 16;
 /// The kernel answers its first dump in milliseconds; a million routes take about a second.
 const ADOPTION: Duration = Duration::from_secs(10);
-/// For last messages to leave.
-const FAREWELL: Duration = Duration::from_secs(2);
-/// For removing own routes where they do not stay.
-const CLEAN_UP: Duration = Duration::from_secs(20);
