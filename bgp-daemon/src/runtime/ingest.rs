@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::mail::Mail;
 use super::peering::PeerSettings;
 use super::session_task::{Gone, Ingest, SessionEvent};
-use super::shard::{IngestBatch, SESSION_CREDIT, ShardMessage, ShardSender, Shards};
+use super::shard::{IngestBatch, ShardMessage, ShardSender, Shards, session_credit};
 use super::supervisor::SessionNews;
 
 /// Sends what one peer's session reads.
@@ -68,7 +68,8 @@ impl Drop for Reserving<'_> {
 impl ShardIngest {
     /// For the session of `peer`.
     pub fn new(peer: PeerId, shards: Shards, settings: watch::Receiver<PeerSettings>, mail: Mail) -> Self {
-        let credit = || Arc::new(Semaphore::new(SESSION_CREDIT));
+        let batches = session_credit(shards.len());
+        let credit = || Arc::new(Semaphore::new(batches));
         let lane = |shard: &ShardSender| Lane { shard: shard.clone(), credit: credit() };
         let lanes: Vec<Lane> = shards.iter().map(lane).collect();
         let scatter = Scatter::new(Division::new(lanes.len()));

@@ -86,7 +86,7 @@ mod tests {
                 octets(&nlri.iter().map(key).collect::<Vec<_>>(), add_path)
             } else {
                 let key = |(n, len): &(u32, u8)| {
-                    V6Key::new(0x2001_0000 << 96 | u128::from(*n) << 95, len + 32).unwrap()
+                    V6Key::new(0x2001_0000 << 96 | u128::from(*n) << 95, len * 2).unwrap()
                 };
                 octets(&nlri.iter().map(key).collect::<Vec<_>>(), add_path)
             }

@@ -28,7 +28,13 @@ impl Division {
     /// The part `key` belongs to, below [`Self::parts`].
     #[inline]
     pub fn part_of<K: NlriKey>(self, key: K) -> usize {
-        ((u64::from(mix(key.block())) * u64::from(self.parts)) >> 32) as usize
+        self.part_of_block(key.block())
+    }
+
+    /// The part of all keys of a [block](NlriKey::block).
+    #[inline]
+    pub fn part_of_block(self, block: u64) -> usize {
+        ((u64::from(mix(block)) * u64::from(self.parts)) >> 32) as usize
     }
 
     /// As [`Self::part_of`].

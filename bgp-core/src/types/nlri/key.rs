@@ -28,6 +28,9 @@ pub trait NlriKey: Copy + Eq + Hash + Ord + fmt::Debug + Send + Sync + 'static {
     /// `None` if the length is beyond the family's, or octets are missing; `input` is then unspecified.
     fn read(input: &mut &[u8]) -> Option<Self>;
 
+    /// The [block](NlriKey::block) of an NLRI that was checked, advancing `input` as [`NlriKey::read`] does.
+    fn read_block(input: &mut &[u8]) -> Option<u64>;
+
     /// Appends the wire form.
     fn write(self, out: &mut Vec<u8>);
 
@@ -115,6 +118,18 @@ impl NlriKey for V4Key {
         };
         *input = rest.get(usize::from(len).div_ceil(8)..)?;
         Self::new(addr, len)
+    }
+
+    #[inline]
+    fn read_block(input: &mut &[u8]) -> Option<u64> {
+        let (&len, rest) = input.split_first()?;
+        match rest.first_chunk() {
+            Some(block) if len >= 16 => {
+                *input = rest.get(usize::from(len).div_ceil(8)..)?;
+                Some(u64::from(u16::from_be_bytes(*block)))
+            }
+            _ => Self::read(input).map(Self::block),
+        }
     }
 
     fn write(self, out: &mut Vec<u8>) {
@@ -229,6 +244,18 @@ impl NlriKey for V6Key {
         octets.get_mut(..count)?.copy_from_slice(given);
         *input = rest;
         Self::new(u128::from_be_bytes(octets), len)
+    }
+
+    #[inline]
+    fn read_block(input: &mut &[u8]) -> Option<u64> {
+        let (&len, rest) = input.split_first()?;
+        match rest.first_chunk() {
+            Some(block) if len >= 32 => {
+                *input = rest.get(usize::from(len).div_ceil(8)..)?;
+                Some(u64::from(u32::from_be_bytes(*block)))
+            }
+            _ => Self::read(input).map(Self::block),
+        }
     }
 
     fn write(self, out: &mut Vec<u8>) {

@@ -2,7 +2,6 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::block::read_one;
 use super::{Division, NlriBlock, NlriKey, V4Key, V6Key};
 use crate::types::Family;
 
@@ -71,8 +70,11 @@ impl Scatter {
         let mut run = Run::default();
         loop {
             let at = octets.len() - rest.len();
-            let Some((_, key)) = read_one::<K>(block.add_path(), &mut rest) else { break };
-            let part = self.division.part_of(key);
+            if block.add_path() {
+                rest = rest.get(PATH_ID..).unwrap_or(&[]);
+            }
+            let Some(neighbours) = K::read_block(&mut rest) else { break };
+            let part = self.division.part_of_block(neighbours);
             if part != run.part {
                 self.pile(run, octets.get(run.start..at));
                 run = Run { part, start: at, count: 0 };
@@ -117,5 +119,7 @@ impl Pile {
     }
 }
 
+/// Octets of a path identifier (RFC 7911 §3).
+const PATH_ID: usize = 4;
 /// What a read of a full table brings for one of two owners.
 const FIRST_RESERVE: usize = 2048;

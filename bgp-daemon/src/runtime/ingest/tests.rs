@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::*;
-use crate::runtime::shard::{Rounds, SHARD_QUEUE};
+use crate::runtime::shard::{Rounds, SHARD_QUEUE, session_credit};
 use crate::runtime::supervisor::Event;
 use crate::runtime::testing::peer_settings;
 
@@ -114,7 +114,7 @@ async fn waiting_in_vain_for_one_shard_keeps_no_room_of_another() {
 #[tokio::test]
 async fn one_session_has_a_few_batches_under_way_at_each_shard() {
     let mut bench = bench(2);
-    for n in 0..SESSION_CREDIT {
+    for n in 0..session_credit(2) {
         bench.ingest.reserve().await.unwrap();
         bench.ingest.send(vec![update(n as u32 * 64, 64)]);
     }

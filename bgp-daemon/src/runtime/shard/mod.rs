@@ -42,7 +42,7 @@ pub struct IngestBatch {
     /// The peer's settings, read when its session is found to be up: what changes later is told by
     /// [`ShardMessage::PeerChanged`], so that neither order of the two can lose a change.
     pub settings: watch::Receiver<PeerSettings>,
-    /// One of the [`SESSION_CREDIT`] batches the session may have under way; returned with the batch done.
+    /// One of the [`session_credit`] batches the session may have under way; returned with the batch done.
     pub credit: OwnedSemaphorePermit,
 }
 
@@ -153,13 +153,16 @@ pub async fn tell_all(shards: &[ShardSender], message: impl Fn() -> ShardMessage
 }
 
 /// Messages under way to a shard. Enough for a crowd of sessions with a message each, which then are decided
-/// together; what a single one may put there is bounded by [`SESSION_CREDIT`].
+/// together; what a single one may put there is bounded by [`session_credit`].
 pub const SHARD_QUEUE: usize = 64;
 
-/// Batches one session may have under way. A batch is one read, some 1,000 routes of a full table, 80 KiB
-/// decoded and half a millisecond of a shard: a peer that loads a table keeps the shard fed, and thirty of
-/// them leave room for whoever has a single change to tell, which then goes first.
-pub const SESSION_CREDIT: usize = 4;
+/// Batches one session may have under way at each of so many shards. A batch is one read, some 1,000 routes of
+/// a full table, 80 KiB decoded and half a millisecond of a shard: a peer that loads a table keeps the shard
+/// fed, and thirty of them leave room for whoever has a single change to tell, which then goes first. Of what is
+/// divided among shards more would only be memory to go through: 30 x 20,000 took 4 % longer with four for two.
+pub fn session_credit(shards: usize) -> usize {
+    (4 / shards.max(1)).max(2)
+}
 
 /// Flushes and chunks of splices under way to an encoder, from each shard.
 pub const ENCODER_QUEUE: usize = 8;

@@ -184,7 +184,7 @@ impl Place {
 }
 
 /// Reads of a round for each shard.
-const READS: u64 = 3;
+const READS: u64 = 2;
 /// More changes than these reads nearly ever bring.
 const ROUND: usize = 8192;
 /// How long a shard waits for those behind it: while others have its processor.
@@ -243,8 +243,9 @@ mod tests {
     fn a_round_ends_with_a_flush_or_after_some_reads() {
         let mut bench = Bench::new(2);
         let reads: Vec<u64> = (0..=2 * READS).map(|_| bench.read(&[0, 1])).collect();
-        assert!(reads[..6].iter().all(|round| *round == 0));
-        assert_eq!(reads[6], 1);
+        let (last, round) = reads.split_last().unwrap();
+        assert!(round.iter().all(|round| *round == 0));
+        assert_eq!(*last, 1);
         bench.serve(0, 0);
         bench.serve(0, 1);
         assert_eq!(bench.read(&[0]), 2);
