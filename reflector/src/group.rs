@@ -46,6 +46,15 @@ impl GroupKey {
     pub fn peer_type(&self) -> PeerType {
         if self.role.is_internal() { PeerType::Internal } else { PeerType::External }
     }
+
+    /// Whether both groups write the same where they may hear the same.
+    pub(crate) fn writes_like(&self, other: &Self) -> bool {
+        let Self { table: _, export: _, loop_asn: _, family, role, next_hop, local_next_hop, speaker, wire } =
+            self;
+        (family, role, next_hop, local_next_hop)
+            == (&other.family, &other.role, &other.next_hop, &other.local_next_hop)
+            && (speaker, wire) == (&other.speaker, &other.wire)
+    }
 }
 
 /// Our identity towards a peer.
