@@ -29,7 +29,7 @@ impl Audience {
         }
     }
 
-    /// Another one for each.
+    /// A different number for every audience.
     pub(crate) fn number(self) -> u32 {
         match self {
             Self::All => 0,
@@ -75,7 +75,8 @@ pub enum BatchKind {
 pub struct Run {
     /// The attributes to send, still to be written; `None` withdraws.
     pub attrs: Option<Allowed>,
-    /// Of the attributes and whatever else decides about them: the same for the same in all shards.
+    /// Of the set in the table, the same in all shards with one seed. Where a policy edits, equal attributes may
+    /// come with different hashes, and are then not joined.
     pub hash: u32,
     /// Who hears it.
     pub audience: Audience,

@@ -181,3 +181,64 @@ fn place_of(run: &Run) -> u64 {
     let hash = run.hash ^ run.audience.number().wrapping_mul(0x9e37_79b9);
     u64::from(hash) << 32 | u64::from(hash)
 }
+
+#[cfg(test)]
+mod tests {
+    use bgp_core::policy::Policy;
+    use bgp_core::types::{AttrBuilder, Origin, PeerId};
+
+    use super::*;
+    use crate::delta::BatchKind;
+    use crate::group::{GroupId, ShardId};
+    use crate::log::LogLimits;
+    use crate::rules::PeerRole;
+    use crate::transform::tests::key;
+    use crate::transform::{Source, subject};
+
+    const ONE: Audience = Audience::AllExcept(PeerId(1));
+    const OTHER: Audience = Audience::AllExcept(PeerId(2));
+
+    /// What a group may hear of a route with that MED, which is not sent on.
+    fn allowed(key: &GroupKey, med: u32) -> Option<Allowed> {
+        let attrs = AttrBuilder::new().origin(Origin::Igp).as_path(&[]).med(med).build();
+        let source = Source { role: PeerRole::External, router_id: bgp_core::types::RouterId(7) };
+        let route = subject(key, "10.0.0.0/8".parse().unwrap(), &attrs, source);
+        Allowed::of(key, &Policy::accept(), &route, source)
+    }
+
+    /// Messages for one route of each shard.
+    fn messages(runs: &[(Option<Allowed>, u32, Audience); 2]) -> u64 {
+        let key = key(PeerRole::External);
+        let batches = [0, 1].map(|shard| {
+            let (attrs, hash, audience) = runs[usize::from(shard)].clone();
+            DeltaBatch {
+                group: GroupId(0),
+                shard: ShardId(shard),
+                kind: BatchKind::Flush { flush: 1 },
+                runs: vec![Run { attrs, hash, audience, nlri: 0..2 }],
+                nlri: vec![8, shard],
+                routes: 1,
+                round: 0,
+                hurry: false,
+                tombstones: false,
+            }
+        });
+        let mut packer = Packer::new(&key, 4096);
+        let place = Place { before: &[0, 0], after: &[1, 1], mark: None, end_of_rib: false };
+        packer.pack(&batches, place, &mut FrameLog::new(LogLimits::default()));
+        packer.messages()
+    }
+
+    #[test]
+    fn shards_are_joined_where_all_that_is_told_is_the_same() {
+        let one = || allowed(&key(PeerRole::External), 1);
+        let two = || allowed(&key(PeerRole::External), 2);
+        assert_eq!(messages(&[(one(), 9, ONE), (one(), 9, ONE)]), 1);
+        assert_eq!(messages(&[(one(), 9, ONE), (two(), 9, ONE)]), 2, "other attributes, the same hash");
+        assert_eq!(messages(&[(one(), 9, ONE), (one(), 9, OTHER)]), 2, "for other members");
+        assert_eq!(messages(&[(one(), 9, ONE), (one(), 8, ONE)]), 2, "not looked for");
+        assert_eq!(messages(&[(None, 0, ONE), (None, 0, ONE)]), 1);
+        assert_eq!(messages(&[(None, 0, ONE), (None, 0, OTHER)]), 2);
+        assert_eq!(messages(&[(one(), 0, ONE), (None, 0, ONE)]), 2, "a withdrawal has no attributes");
+    }
+}

@@ -73,9 +73,8 @@ fn memory_line(memory: &MemoryUse) -> String {
 
 /// Allocated beside what the components account for, so that the difference is seen.
 fn allocator_line(allocator: &AllocatorUse, memory: &[MemoryUse]) -> String {
-    let whole = ["other", "resident"];
-    let parts = memory.iter().filter(|part| !whole.contains(&&*part.component));
-    let accounted: u64 = parts.map(|part| part.bytes).sum();
+    let sum = memory.iter().find(|part| part.component == "accounted");
+    let accounted = sum.map_or(0, |part| part.bytes);
     format!(
         "{} allocated for {} accounted, {} active, {} metadata, {} resident, {} retained",
         octets(allocator.allocated),

@@ -16,7 +16,7 @@ use super::targets::{ENDPOINT, Kind, Setup, Target};
 /// What one stage cost.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Measure {
-    /// Seconds from the first octet sent to the last one read without which some receiver would not be exact.
+    /// Seconds from the first octet sent to the read of the last UPDATE, with which every receiver was exact.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wall: Option<f64>,
     /// Processor seconds of the daemon, all its threads and processes.
@@ -113,7 +113,7 @@ impl Run<'_> {
         for number in first..setup.peers.len() {
             ledger.count_receiver(number, false);
         }
-        let mut player = Player::new(ENDPOINT, &setup.peers, ledger, book)?;
+        let mut player = Player::new(ENDPOINT, &setup.peers, ledger, book, self.sizes.backlog)?;
         for number in first..setup.peers.len() {
             player.ledger.count_receiver(number, false);
         }
@@ -200,6 +200,13 @@ impl Run<'_> {
         }
     }
 
+    /// The last stage had pauses: its wall is `wall`.
+    pub fn took(&mut self, wall: Duration) {
+        if let Some((_, Outcome::Done(measure))) = self.stages.last_mut() {
+            measure.wall = Some(wall.as_secs_f64());
+        }
+    }
+
     /// The last stage took a time given to it, which says nothing.
     pub fn untimed(&mut self) {
         if let Some((_, Outcome::Done(measure))) = self.stages.last_mut() {
@@ -212,7 +219,7 @@ impl Run<'_> {
     /// # Errors
     /// See [`Player::run_until`].
     pub fn until_exact(live: &mut Live, patience: Patience) -> Result<(), Failure> {
-        live.player.run_until(patience, |player| player.ledger.is_exact()).map(|_| ())
+        live.player.run_until(patience, |player| player.is_exact()).map(|_| ())
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) struct Pending {
     /// Only valid while the table holds those ids.
     memo: HashMap<Asked, Option<u32>, FixedState>,
     last: Option<(Asked, Option<u32>)>,
-    /// Slots by content, for policies whose result depends on the prefix.
+    /// Slots by what may be heard, for policies whose result depends on the prefix.
     by_set: HashMap<(Allowed, Audience), u32, FixedState>,
     withdrawals: HashMap<Audience, u32, FixedState>,
     last_withdrawal: Option<(Audience, u32)>,

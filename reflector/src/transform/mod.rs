@@ -263,4 +263,4 @@ pub fn subject<'a>(key: &GroupKey, prefix: IpNet, attrs: &'a AttrSet, source: So
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -13,7 +13,8 @@ use PeerRole::{Client, External, Local, NonClient};
 const OWN: NextHop = NextHop::V4(Ipv4Addr::new(192, 0, 2, 1));
 const THEIRS: NextHop = NextHop::V4(Ipv4Addr::new(198, 51, 100, 9));
 
-fn key(role: PeerRole) -> GroupKey {
+/// Of a group of that role, with a next hop of its own.
+pub(crate) fn key(role: PeerRole) -> GroupKey {
     GroupKey {
         table: TableId::MAIN,
         family: Family::IPV4_UNICAST,

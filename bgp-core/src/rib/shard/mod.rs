@@ -43,7 +43,8 @@ pub struct ShardConfig {
     pub cluster_id: ClusterId,
     /// Choices of the decision process.
     pub decision: DecisionConfig,
-    /// Makes hashes unforeseeable for peers; any number where that does not matter.
+    /// Makes hashes unforeseeable for peers; any number where that does not matter. Shards of one speaker have the
+    /// same, or what they tell with the same attributes is not joined.
     pub seed: u64,
 }
 

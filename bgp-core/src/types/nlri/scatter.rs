@@ -42,7 +42,7 @@ impl Scatter {
     }
 
     /// Calls `take` once for each part that owns prefixes of `block`, with those in their order, but for the
-    /// last: that is returned, for the caller to give away what the parts share. `None` for an empty block.
+    /// last: that is returned, for the caller to give away what the parts share. An empty block belongs to the first.
     #[must_use]
     pub fn divide(
         &mut self,

@@ -179,3 +179,22 @@ proptest! {
         prop_assert_eq!(v4.0 == v4.1, v4.0.pack() == v4.1.pack());
     }
 }
+
+/// Every length, with host bits set, followed by nothing and by more.
+fn blocks_are_read_as_keys<K: NlriKey>(longest: u8) {
+    for len in 0..=longest {
+        for behind in [&[][..], &[0xff; 9]] {
+            let address = vec![0xff; usize::from(len).div_ceil(8)];
+            let octets = [&[len][..], &address, behind].concat();
+            let (mut by_key, mut by_block) = (octets.as_slice(), octets.as_slice());
+            let block = K::read(&mut by_key).map(K::block);
+            assert_eq!((K::read_block(&mut by_block), by_block), (block, by_key), "/{len}");
+        }
+    }
+}
+
+#[test]
+fn the_block_of_a_prefix_is_read_without_the_rest_of_it() {
+    blocks_are_read_as_keys::<V4Key>(32);
+    blocks_are_read_as_keys::<V6Key>(128);
+}

@@ -145,7 +145,7 @@ impl Snapshot {
         let whole = memory.iter().map(|part| ([("component", &*part.component)], part.bytes));
         page.gauges(
             "memory",
-            "Memory by component; `resident` is all of the process, `other` what is left of it.",
+            "Memory by component; `accounted` is their sum, `resident` all of the process, `other` what is left of it.",
             Some(&Unit::Bytes),
             whole,
         )?;

@@ -204,6 +204,13 @@ pub(crate) fn status() -> Status {
                 per_destination: None,
                 per_path: None,
             },
+            MemoryUse {
+                component: "accounted".to_owned(),
+                bytes: 32_000 + (1 << 20),
+                items: None,
+                per_destination: None,
+                per_path: None,
+            },
         ],
         allocator: Some(AllocatorUse {
             allocated: 3 << 20,

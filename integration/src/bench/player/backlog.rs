@@ -90,6 +90,11 @@ impl Backlog {
         self.reads.pop_front()
     }
 
+    /// The latest.
+    pub(super) fn pop_latest(&mut self) -> Option<Read> {
+        self.reads.pop_back()
+    }
+
     /// Its octets behind `left`, what was left of the read before.
     pub(super) fn octets(&mut self, read: &Read, left: &[u8]) -> &[u8] {
         let Some(start) = read.octets.start.checked_sub(left.len()) else { return &[] };

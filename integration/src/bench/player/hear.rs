@@ -12,28 +12,33 @@ use crate::bench::wire::{self, kind};
 impl Player {
     /// Looks at what was read, the oldest first, until that many octets were looked at or nothing is left.
     pub(super) fn hear(&mut self, most: usize) -> Result<(), Failure> {
-        let mut backlog = std::mem::take(&mut self.backlog);
         let mut heard = 0;
-        let mut outcome = Ok(());
         while heard < most
-            && outcome.is_ok()
-            && let Some(read) = backlog.pop()
+            && let Some(read) = self.backlog.pop()
         {
-            let Some(peer) = self.peers.get_mut(read.number).filter(|peer| peer.session == read.session)
-            else {
-                continue;
-            };
-            let left = std::mem::take(&mut peer.partial);
-            let octets = backlog.octets(&read, &left);
-            heard += octets.len();
-            outcome = self.hear_read(&read, octets);
+            heard += self.hear_read(&read)?;
         }
+        Ok(())
+    }
+
+    /// Looks at what was read last, before what other peers read earlier.
+    pub(super) fn hear_latest(&mut self) -> Result<(), Failure> {
+        self.backlog.pop_latest().map_or(Ok(()), |read| self.hear_read(&read).map(|_| ()))
+    }
+
+    /// Handles one read, unless its session is over; returns how many octets.
+    fn hear_read(&mut self, read: &Read) -> Result<usize, Failure> {
+        let peer = self.peers.get_mut(read.number).filter(|peer| peer.session == read.session);
+        let Some(left) = peer.map(|peer| std::mem::take(&mut peer.partial)) else { return Ok(0) };
+        let mut backlog = std::mem::take(&mut self.backlog);
+        let octets = backlog.octets(read, &left);
+        let outcome = self.hear_octets(read, octets).map(|()| octets.len());
         self.backlog = backlog;
         outcome
     }
 
     /// Handles what is whole of `octets`.
-    fn hear_read(&mut self, read: &Read, octets: &[u8]) -> Result<(), Failure> {
+    fn hear_octets(&mut self, read: &Read, octets: &[u8]) -> Result<(), Failure> {
         let Some(peer) = self.peers.get(read.number).map(|peer| peer.spec.addr) else { return Ok(()) };
         let malformed = |fault| Failure::Malformed { peer, fault };
         let mut rest = octets;
@@ -63,7 +68,7 @@ impl Player {
     ) -> Result<Option<String>, Fault> {
         if kind == kind::UPDATE {
             self.last_update = self.last_update.max(now);
-            self.heard = now;
+            self.heard = self.heard.max(now);
             self.update(number, body, now)?;
             return Ok(None);
         }

@@ -1,8 +1,8 @@
 //! Many BGP peers in one thread: connects them, announces for them, and checks what they are told.
 //!
 //! One epoll instance, octets encoded beforehand, a parser that looks at nothing it need not, and that only
-//! when nothing comes: the player must cost less than any speaker it measures. It never dials a speaker faster than that accepts, because
-//! some listen with a backlog of five.
+//! when nothing comes: the player must cost less than any speaker it measures. It never dials a speaker faster
+//! than that accepts, because some listen with a backlog of five.
 //!
 //! Here is what a scenario asks of the peers; `turn` is the event loop, `backlog` what was read, `hear` what
 //! messages mean.
@@ -32,8 +32,6 @@ use super::wire;
 
 /// Pause before a refused or dropped connection is tried again.
 const RETRY: Duration = Duration::from_millis(100);
-/// Octets not yet looked at, at most: more than is sent in most stages.
-const BACKLOG: usize = 384 * 1024 * 1024;
 
 /// The peers of one run and all they know.
 #[derive(Debug)]
@@ -66,7 +64,8 @@ pub struct Player {
 }
 
 impl Player {
-    /// A player of `peers` towards the speaker at `target`; none is connected yet.
+    /// A player of `peers` towards the speaker at `target`; none is connected yet. It reads `backlog` octets at
+    /// most before it looks at them.
     ///
     /// # Errors
     /// [`Failure::Io`] without an epoll instance.
@@ -75,6 +74,7 @@ impl Player {
         peers: &[PeerSpec],
         mut ledger: Ledger,
         book: AttrBook,
+        backlog: usize,
     ) -> Result<Self, Failure> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(|source| Failure::Io {
             what: "making an epoll instance".to_owned(),
@@ -106,7 +106,7 @@ impl Player {
             waiting: VecDeque::new(),
             opening: 0,
             established: 0,
-            backlog: Backlog::new(BACKLOG),
+            backlog: Backlog::new(backlog),
             last_read: now,
             heard: now,
             last_update: now,
@@ -161,6 +161,11 @@ impl Player {
     pub fn connect(&mut self, numbers: impl IntoIterator<Item = usize>) {
         let now = Instant::now();
         self.waiting.extend(numbers.into_iter().map(|number| (now, number)));
+    }
+
+    /// Whether everybody holds exactly what they must, and nothing that was read says otherwise.
+    pub fn is_exact(&self) -> bool {
+        self.ledger.is_exact() && self.backlog.is_empty()
     }
 
     /// When the last UPDATE came of those that were looked at.

@@ -50,17 +50,18 @@ impl Player {
             }
         };
         now = Instant::now();
-        let mut came = 0;
+        let (mut came, mut wrote) = (0, false);
         for event in events.iter().take(ready) {
             let number = usize::try_from(event.data()).unwrap_or(usize::MAX);
             if event.events().contains(EpollFlags::EPOLLOUT) {
                 self.writable(number, now)?;
+                wrote = true;
             }
             if event.events().intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR) {
                 came += self.readable(number, READ)?;
             }
         }
-        self.hear_if_quiet(came, now)?;
+        self.hear_if_quiet(came, wrote)?;
         self.send_churn()?;
         self.read_slowly(now)?;
         if now >= self.next_tick {
@@ -72,14 +73,15 @@ impl Player {
 
     /// Looks at what was read when nothing more comes or there is no more room; otherwise lets more come
     /// together than a few octets, as it costs as much to fetch those.
-    fn hear_if_quiet(&mut self, came: usize, now: Instant) -> Result<(), Failure> {
+    fn hear_if_quiet(&mut self, came: usize, wrote: bool) -> Result<(), Failure> {
+        let now = Instant::now();
         if came > 0 {
             self.last_read = now;
         }
         if self.backlog.is_full() || now - self.last_read > QUIET {
             return self.hear(READ);
         }
-        if !self.backlog.is_empty() && came < MUCH {
+        if !self.backlog.is_empty() && came < MUCH && !wrote {
             std::thread::sleep(PAUSE);
         }
         Ok(())
@@ -138,9 +140,11 @@ impl Player {
         let Some(peer) = self.peers.get(number) else { return Ok(0) };
         let Some(conn) = &peer.conn else { return Ok(0) };
         let count = self.backlog.read(most, (number, peer.session), |octets| conn.read(octets));
-        // A session that begins or ends is waited for, and so is a change on its way.
-        if count == Some(0) || peer.state != State::Established || self.churn.is_some() {
+        // A change on its way is waited for, and so is a session that begins; that has nothing earlier.
+        if count == Some(0) || self.churn.is_some() {
             self.hear(usize::MAX)?;
+        } else if count.is_some() && peer.state != State::Established {
+            self.hear_latest()?;
         }
         Ok(count.unwrap_or(0))
     }

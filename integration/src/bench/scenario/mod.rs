@@ -42,6 +42,8 @@ pub struct Sizes {
     pub idle: (usize, u32),
     /// Random churn.
     pub soak: SoakSize,
+    /// Octets the player may have read and not looked at.
+    pub backlog: usize,
 }
 
 /// How large the scenario of the slow and the stuck client is.
@@ -90,6 +92,7 @@ impl Sizes {
                 rate: 500,
                 time: Duration::from_secs(600),
             },
+            backlog: 384 << 20,
         }
     }
 
@@ -106,6 +109,7 @@ impl Sizes {
             churn_base: 2_000,
             idle: (200, 2),
             soak: SoakSize { time: Duration::from_secs(20), ..Self::full().soak },
+            backlog: 64 << 20,
         }
     }
 
@@ -122,6 +126,7 @@ impl Sizes {
             churn_base: 200,
             idle: (20, 1),
             soak: SoakSize { peers: 20, prefixes: 400, each: 40, rate: 200, time: Duration::from_secs(2) },
+            backlog: 4 << 20,
         }
     }
 }

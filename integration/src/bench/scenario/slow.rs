@@ -25,21 +25,28 @@ pub(super) fn play(run: &mut Run<'_>) -> Result<(), Failure> {
     let (kind, sizes) = (run.kind(), run.sizes);
     let changes = |live: &mut Live, patience: Patience, versions: Range<u32>| {
         let end = Instant::now() + patience.limit;
+        let mut took = Duration::ZERO;
         for version in versions {
             // The limit is that of all rounds together.
             let left = Patience { limit: end.saturating_duration_since(Instant::now()), ..patience };
-            change(live, left, kind, &tables(sizes, version)).map_err(|failure| match failure {
+            let changed = change(live, left, kind, &tables(sizes, version));
+            took += changed.map_err(|failure| match failure {
                 Failure::TooSlow { differences, .. } => {
                     Failure::TooSlow { limit: patience.limit, differences }
                 }
                 other => other,
             })?;
         }
-        Ok(())
+        Ok(took)
     };
     // The first announcement fills tables and is not like the changes after it.
     changes(&mut live, run.patience, 0..1)?;
-    run.measure(&mut live, "without", |live, patience| changes(live, patience, 1..1 + without))?;
+    let mut took = Duration::ZERO;
+    run.measure(&mut live, "without", |live, patience| {
+        took = changes(live, patience, 1..1 + without)?;
+        Ok(())
+    })?;
+    run.took(took);
     let alone = run.wall();
     live.player.tolerate_losses(true);
     live.player.set_reading(slow, SLOW);
@@ -48,8 +55,10 @@ pub(super) fn play(run: &mut Run<'_>) -> Result<(), Failure> {
     live.player.run_until(run.patience, |player| player.established() == others + 2)?;
     let before = run.target.resyncs(run.dir);
     run.measure(&mut live, "with", |live, patience| {
-        changes(live, patience, 1 + without..1 + without + with)
+        took = changes(live, patience, 1 + without..1 + without + with)?;
+        Ok(())
     })?;
+    run.took(took);
     if let (Some(alone), Some(together)) = (alone, run.wall()) {
         let rounds = f64::from(with) / f64::from(without);
         run.note(BESIDE, together / alone / rounds);
@@ -67,17 +76,20 @@ pub(super) fn play(run: &mut Run<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// All hosts announce all their prefixes with new attributes.
-fn change(live: &mut Live, patience: Patience, kind: Kind, tables: &[Table]) -> Result<(), Failure> {
+/// All hosts announce all their prefixes with new attributes; returns how long it took until all others had them.
+fn change(live: &mut Live, patience: Patience, kind: Kind, tables: &[Table]) -> Result<Duration, Failure> {
     let player = &mut live.player;
     for (number, table) in tables.iter().enumerate() {
         expect(&mut player.ledger, &mut player.book, (number, client(number)), table, kind)?;
     }
     player.ledger.recount();
-    for (number, table) in tables.iter().enumerate() {
-        player.send(number, table.announcement())?;
+    let octets: Vec<_> = tables.iter().map(Table::announcement).collect();
+    let started = Instant::now();
+    for (number, octets) in octets.into_iter().enumerate() {
+        player.send(number, octets)?;
     }
-    Run::until_exact(live, patience)
+    Run::until_exact(live, patience)?;
+    Ok(live.player.heard().saturating_duration_since(started))
 }
 
 /// The prefixes of all hosts with attributes of that version.
