@@ -86,7 +86,7 @@ pub struct Run {
 
 impl Run {
     /// Whether the other is sent with the same attributes to the same members.
-    pub fn tells_like(&self, other: &Self) -> bool {
+    pub(crate) fn tells_like(&self, other: &Self) -> bool {
         self.hash == other.hash && self.audience == other.audience && self.attrs == other.attrs
     }
 }

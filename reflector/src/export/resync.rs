@@ -117,10 +117,9 @@ fn tells_the_same<K: NlriKey>(
     (group, attrs): (&GroupOut, &Allowed),
     context: &ChangeContext<'_>,
 ) -> bool {
-    if told.state != OutState::Live || (told.attrs, told.source) != (route.attrs, route.source) {
-        return false;
-    }
-    if !group.key.writes_like(&previous.key) {
+    let of_the_same =
+        told.state == OutState::Live && (told.attrs, told.source) == (route.attrs, route.source);
+    if !of_the_same || !group.key.writes_like(&previous.key) {
         return false;
     }
     let outbound = Outbound { key: &previous.key, policy: &previous.policy };

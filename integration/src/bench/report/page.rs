@@ -59,14 +59,14 @@ One process plays all BGP peers over loopback in a network namespace and drives 
 freshly started. A stage ends when every receiver holds exactly what it must: the set of prefixes, their
 attributes and next hops; a route too many, too few or with anything else in it fails the run. *Wall* is from
 the first octet sent to the read that brought the last of it. What was read is looked at when nothing more comes
-for 2 ms, so that checking, which costs more than some speakers do, takes neither time nor a core from the speaker;
-of more than 384 MiB together, where each read counts for 4 KiB more, it does, as with 2,000 clients. *CPU* and memory are those of the speaker
-alone (all its threads and processes): *peak* the most resident since its start, *after* what is resident at the end, a second later
-where a full table is involved. The *relay* passes UPDATEs on without reading them: the floor for any speaker
-on this machine. *2 shards* is the same program with `shards = 2`; it is no rival. `–` marks what a target does
-not offer, `> n` what took longer than n seconds. Coming up is not measured. A rival whose run took more
-than 15 s and that was in no stage the best of the rivals is run once, and so is who fails; who cannot even begin
-with some number of clients is not asked for more.
+for 2 ms, so that checking, which costs more than some speakers do, takes neither time nor a core from the
+speaker; of more than 384 MiB together, where each read counts for 4 KiB more, it does, as with 2,000 clients.
+*CPU* and memory are those of the speaker alone (all its threads and processes): *peak* the most resident since
+its start, *after* what is resident at the end, a second later where a full table is involved. The *relay* passes
+UPDATEs on without reading them: the floor for any speaker on this machine. *2 shards* is the same program with
+`shards = 2`; it is no rival. `–` marks what a target does not offer, `> n` what took longer than n seconds.
+Coming up is not measured. A rival whose run took more than 15 s and that was in no stage the best of the rivals
+is run once, and so is who fails; who cannot even begin with some number of clients is not asked for more.
 
 ";
 
