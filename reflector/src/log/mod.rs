@@ -41,8 +41,10 @@ pub(crate) struct Progress {
     watermark: Box<[AtomicU64]>,
     /// Everything was consumed once.
     synced: AtomicBool,
-    /// The writer waits for members to read on.
-    pub(crate) hungry: Arc<AtomicBool>,
+    /// The writer waits for this member to read on.
+    awaited: AtomicBool,
+    /// The writer waits for members to read on, whichever.
+    hungry: Arc<AtomicBool>,
 }
 
 impl Progress {
@@ -67,6 +69,19 @@ impl Progress {
 
     pub(crate) fn is_synced(&self) -> bool {
         self.synced.load(Ordering::Acquire)
+    }
+
+    /// Asks the member to report when it has read on.
+    pub(crate) fn set_awaited(&self, awaited: bool) {
+        // The member's own line of memory: not written without need.
+        if self.awaited.load(Ordering::Relaxed) != awaited {
+            self.awaited.store(awaited, Ordering::Release);
+        }
+    }
+
+    /// Whether the writer wants to hear that the member has read on.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.awaited.load(Ordering::Acquire) || self.hungry.load(Ordering::Acquire)
     }
 
     pub(crate) fn watermark(&self) -> impl Iterator<Item = u64> + '_ {
@@ -126,6 +141,7 @@ impl FrameLog {
             position: AtomicU64::new(self.end()),
             watermark: watermark.iter().map(|flush| AtomicU64::new(*flush)).collect(),
             synced: AtomicBool::new(false),
+            awaited: AtomicBool::new(false),
             hungry: Arc::clone(&self.hungry),
         })
     }
@@ -157,7 +173,7 @@ impl FrameLog {
         }
     }
 
-    /// Asks members to report when they have read on.
+    /// Asks all members to report when they have read on.
     pub(crate) fn set_hungry(&self, hungry: bool) {
         self.hungry.store(hungry, Ordering::Release);
     }

@@ -190,6 +190,35 @@ fn a_member_away_for_too_long_is_refused_and_the_memory_stays_bounded() {
     assert_eq!((story.export.figures().next().unwrap().tombstones, story.table.used()), (0, (0, 0)));
 }
 
+/// A slow member is asked to say when it has read on; what the others read is no news to the splice.
+#[test]
+fn only_those_a_splice_waits_for_wake_the_encoder() {
+    // More than the encoder sends ahead of a reader.
+    let (mut story, mut now) = Story::settled(LogLimits::default(), 300_000, 1..2);
+    (0..20).for_each(|_| story.rest(&mut now));
+    story.join(2..3, now);
+    for _ in 0..100 {
+        now += Duration::from_millis(20);
+        story.turn(now);
+        story.peers[0].read(usize::MAX);
+    }
+    assert_eq!(story.encoder.figures().splices, 1, "the second reads nothing");
+    story.table.withdraw(Story::prefix(1), PeerId(10));
+    story.turn(now);
+    let wakes = story.peers.iter_mut().map(|peer| {
+        let mut left = 1000;
+        let written = peer.member().write_with(1 << 20, &mut Vec::new(), |slices| {
+            let taken = slices.iter().map(|slice| slice.len()).sum::<usize>().min(left);
+            left -= taken;
+            if taken == 0 { Err(std::io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+        });
+        let written = written.unwrap();
+        assert!(written.bytes > 0);
+        written.wake_encoder
+    });
+    assert_eq!(wakes.collect::<Vec<_>>(), [false, true]);
+}
+
 #[test]
 fn flush_numbers_go_on_where_their_low_half_ends() {
     let mut story = Story::new(SHORT);

@@ -182,8 +182,7 @@ impl Member {
                 Err(error) => return Err(error),
             }
         }
-        done.wake_encoder = (done.bytes > 0 || done.synced)
-            && self.progress.hungry.load(std::sync::atomic::Ordering::Acquire);
+        done.wake_encoder = (done.bytes > 0 || done.synced) && self.progress.is_awaited();
         Ok(done)
     }
 
