@@ -342,8 +342,7 @@ impl Encoder {
         let limit = self.log.limits().pace_bytes;
         self.paced = self.log.bytes() > limit
             && splices::median_behind(&self.log, self.members.values()).is_some_and(|b| b > limit as u64);
-        self.log.set_hungry(self.paced);
-        self.await_readers();
+        self.log.set_hungry(self.paced, self.hungry_splices());
     }
 
     /// Tells shards how far every member has come.

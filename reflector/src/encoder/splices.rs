@@ -182,18 +182,6 @@ impl Encoder {
         }
     }
 
-    /// Asks those to report for whom a splice waits, and nobody else: hundreds of others read at each change.
-    pub(super) fn await_readers(&self) {
-        // Who fell behind and asked again may be in two splices, of which one waits.
-        for waits in [false, true] {
-            let splices = self.splices.iter().filter(|splice| (splice.paused != 0) == waits);
-            let readers = splices.flat_map(|splice| splice.members.iter());
-            for progress in readers.filter_map(|peer| self.members.get(peer)) {
-                progress.set_awaited(waits);
-            }
-        }
-    }
-
     fn refuse(&mut self, id: SpliceId) {
         let Some(at) = self.splices.iter().position(|splice| splice.id == id) else { return };
         let splice = self.splices.swap_remove(at);

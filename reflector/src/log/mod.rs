@@ -41,10 +41,16 @@ pub(crate) struct Progress {
     watermark: Box<[AtomicU64]>,
     /// Everything was consumed once.
     synced: AtomicBool,
-    /// The writer waits for this member to read on.
-    awaited: AtomicBool,
-    /// The writer waits for members to read on, whichever.
-    hungry: Arc<AtomicBool>,
+    hunger: Arc<Hunger>,
+}
+
+/// Whose reading on the writer waits for.
+#[derive(Debug, Default)]
+struct Hunger {
+    /// Every member's.
+    all: AtomicBool,
+    /// That of members in a splice: hundreds of others read at each change.
+    spliced: AtomicBool,
 }
 
 impl Progress {
@@ -71,17 +77,10 @@ impl Progress {
         self.synced.load(Ordering::Acquire)
     }
 
-    /// Asks the member to report when it has read on.
-    pub(crate) fn set_awaited(&self, awaited: bool) {
-        // The member's own line of memory: not written without need.
-        if self.awaited.load(Ordering::Relaxed) != awaited {
-            self.awaited.store(awaited, Ordering::Release);
-        }
-    }
-
-    /// Whether the writer wants to hear that the member has read on.
-    pub(crate) fn is_awaited(&self) -> bool {
-        self.awaited.load(Ordering::Acquire) || self.hungry.load(Ordering::Acquire)
+    /// Whether the writer wants to hear that the member has read on, which is in a splice or is not.
+    pub(crate) fn is_awaited(&self, spliced: bool) -> bool {
+        let Hunger { all, spliced: some } = &*self.hunger;
+        all.load(Ordering::Acquire) || spliced && some.load(Ordering::Acquire)
     }
 
     pub(crate) fn watermark(&self) -> impl Iterator<Item = u64> + '_ {
@@ -97,13 +96,13 @@ pub(crate) struct FrameLog {
     segments: VecDeque<Arc<Segment>>,
     tail: Arc<Segment>,
     bytes: usize,
-    hungry: Arc<AtomicBool>,
+    hunger: Arc<Hunger>,
 }
 
 impl FrameLog {
     pub(crate) fn new(limits: LogLimits) -> Self {
         let tail = Arc::new(Segment::empty(0, 0));
-        Self { limits, segments: VecDeque::new(), tail, bytes: 0, hungry: Arc::default() }
+        Self { limits, segments: VecDeque::new(), tail, bytes: 0, hunger: Arc::default() }
     }
 
     pub(crate) fn limits(&self) -> LogLimits {
@@ -141,8 +140,7 @@ impl FrameLog {
             position: AtomicU64::new(self.end()),
             watermark: watermark.iter().map(|flush| AtomicU64::new(*flush)).collect(),
             synced: AtomicBool::new(false),
-            awaited: AtomicBool::new(false),
-            hungry: Arc::clone(&self.hungry),
+            hunger: Arc::clone(&self.hunger),
         })
     }
 
@@ -173,9 +171,10 @@ impl FrameLog {
         }
     }
 
-    /// Asks all members to report when they have read on.
-    pub(crate) fn set_hungry(&self, hungry: bool) {
-        self.hungry.store(hungry, Ordering::Release);
+    /// Asks all members, or those in splices, to report when they have read on.
+    pub(crate) fn set_hungry(&self, all: bool, spliced: bool) {
+        self.hunger.all.store(all, Ordering::Release);
+        self.hunger.spliced.store(spliced, Ordering::Release);
     }
 
     fn drop_oldest(&mut self) {

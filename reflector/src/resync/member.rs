@@ -167,6 +167,7 @@ impl Member {
         mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<Written> {
         let mut done = Written { bytes: 0, state: WriteState::Budget, synced: false, wake_encoder: false };
+        let spliced = self.splice.is_some();
         while done.bytes < budget {
             match self.round(budget - done.bytes, rest, &mut write, &mut done) {
                 Ok(None) => {}
@@ -182,7 +183,7 @@ impl Member {
                 Err(error) => return Err(error),
             }
         }
-        done.wake_encoder = (done.bytes > 0 || done.synced) && self.progress.is_awaited();
+        done.wake_encoder = (done.bytes > 0 || done.synced) && self.progress.is_awaited(spliced);
         Ok(done)
     }
 
